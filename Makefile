@@ -1,0 +1,49 @@
+# Two commands do everything: `make study` and `make test`. `make help` lists the rest.
+STUDY ?=
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+
+.PHONY: help install study plan check test lock clean
+
+help:
+	@echo "make study [STUDY=core]  run a study, print the path of its report"
+	@echo "make test                run the test suite"
+	@echo "make plan  [STUDY=core]  show what would run, and why"
+	@echo "make check               what every commit must pass, in two minutes"
+	@echo "make lock                write the pins from this environment"
+
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml requirements.lock
+	@command -v git >/dev/null || { echo "git is missing: install it"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11, 3.12 or 3.13, or give PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, this is %d.%d; give PYTHON=..." % v)'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "venv is missing: install python3-venv (Debian, Ubuntu)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
+	@touch $@
+
+study: install
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/imprint study $(STUDY)
+
+plan: install
+	@$(BIN)/imprint plan $(STUDY)
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --lint
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --dry-run --quiet all
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m "not slow and not mnist" -n 2
+
+test: install
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2
+
+lock: install
+	$(BIN)/python tools/lock.py
+
+clean:
+	rm -rf .snakemake results/store results/logs results/benchmarks

@@ -1,0 +1,49 @@
+"""imprint: from data to verdicts. The study is declared in config.yaml, recipes.yaml and experiments/*.yaml."""
+
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from imprint import plan as planning
+from imprint.errors import ImprintError
+
+min_version("9.19")
+
+try:
+    plan = planning.build(Path("."), config.get("study"))
+except ImprintError as error:
+    raise WorkflowError(str(error))
+
+
+wildcard_constraints:
+    unit=r"[A-Za-z0-9_\-]+",
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/recipe.smk"
+include: "rules/search.smk"
+include: "rules/select.smk"
+include: "rules/train.smk"
+include: "rules/probe.smk"
+include: "rules/freeze.smk"
+include: "rules/gather.smk"
+include: "rules/claims.smk"
+include: "rules/figure.smk"
+include: "rules/report.smk"
+include: "rules/publish.smk"
+
+
+localrules:
+    all,
+    freeze,
+
+
+rule all:
+    default_target: True
+    input:
+        plan.final.path,
+        f"results/{plan.study.name}/report.html",
+        f"results/{plan.study.name}/claims.csv",
+        f"results/{plan.study.name}/index.csv",

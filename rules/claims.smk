@@ -1,0 +1,23 @@
+# Every claim's verdict.
+rule claims:
+    input:
+        inputs("claims"),
+    output:
+        "results/store/claims/{unit}.csv",
+    log:
+        "results/logs/claims/{unit}.log",
+    benchmark:
+        "results/benchmarks/claims/{unit}.jsonl"
+    params:
+        options=options("claims"),
+        label=label("claims"),
+    threads: 1
+    resources:
+        mem_mb=memory(1500),
+        runtime=15,
+    conda:
+        "../envs/imprint.yaml"
+    message:
+        "{params.label}"
+    shell:
+        "imprint claims {params.options} --out {output:q} > {log:q} 2>&1"

@@ -1,0 +1,25 @@
+# One figure.
+rule figure:
+    input:
+        inputs("figure"),
+    output:
+        svg="results/store/figure/{unit}.svg",
+        png="results/store/figure/{unit}.png",
+        csv="results/store/figure/{unit}.csv",
+    log:
+        "results/logs/figure/{unit}.log",
+    benchmark:
+        "results/benchmarks/figure/{unit}.jsonl"
+    params:
+        options=options("figure"),
+        label=label("figure"),
+    threads: 1
+    resources:
+        mem_mb=memory(1500),
+        runtime=10,
+    conda:
+        "../envs/imprint.yaml"
+    message:
+        "{params.label}"
+    shell:
+        "imprint figure {params.options} --out {output.svg:q} > {log:q} 2>&1"

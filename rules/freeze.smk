@@ -1,0 +1,21 @@
+# The plan, written down once: what everything after works from.
+rule freeze:
+    output:
+        "results/store/plan/{unit}.json",
+    log:
+        "results/logs/plan/{unit}.log",
+    benchmark:
+        "results/benchmarks/plan/{unit}.jsonl"
+    params:
+        study=plan.study.name,
+        label=label("plan"),
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=5,
+    conda:
+        "../envs/imprint.yaml"
+    message:
+        "{params.label}"
+    shell:
+        "imprint freeze --study {params.study:q} --out {output:q} > {log:q} 2>&1"

@@ -1,0 +1,23 @@
+# All measurements under their labels: the atlas.
+rule gather:
+    input:
+        inputs("gather"),
+    output:
+        "results/store/gather/{unit}.zarr.zip",
+    log:
+        "results/logs/gather/{unit}.log",
+    benchmark:
+        "results/benchmarks/gather/{unit}.jsonl"
+    params:
+        options=options("gather"),
+        label=label("gather"),
+    threads: 1
+    resources:
+        mem_mb=memory(2500),
+        runtime=30,
+    conda:
+        "../envs/imprint.yaml"
+    message:
+        "{params.label}"
+    shell:
+        "imprint gather {params.options} --out {output:q} > {log:q} 2>&1"

@@ -1,0 +1,23 @@
+# One probe on one solution.
+rule probe:
+    input:
+        inputs("probe"),
+    output:
+        "results/store/probe/{unit}.zarr.zip",
+    log:
+        "results/logs/probe/{unit}.log",
+    benchmark:
+        "results/benchmarks/probe/{unit}.jsonl"
+    params:
+        options=options("probe"),
+        label=label("probe"),
+    threads: 1
+    resources:
+        mem_mb=memory(2500),
+        runtime=30,
+    conda:
+        "../envs/imprint.yaml"
+    message:
+        "{params.label}"
+    shell:
+        "imprint probe {params.options} --out {output:q} > {log:q} 2>&1"

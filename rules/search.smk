@@ -1,0 +1,23 @@
+# All settings of a recipe on the tuning seeds.
+rule search:
+    input:
+        inputs("search"),
+    output:
+        "results/store/search/{unit}.zarr.zip",
+    log:
+        "results/logs/search/{unit}.log",
+    benchmark:
+        "results/benchmarks/search/{unit}.jsonl"
+    params:
+        options=options("search"),
+        label=label("search"),
+    threads: 1
+    resources:
+        mem_mb=memory(2500),
+        runtime=60,
+    conda:
+        "../envs/imprint.yaml"
+    message:
+        "{params.label}"
+    shell:
+        "imprint search {params.options} --out {output:q} > {log:q} 2>&1"

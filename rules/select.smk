@@ -1,0 +1,23 @@
+# The settings that the declared rules choose.
+rule select:
+    input:
+        inputs("select"),
+    output:
+        "results/store/select/{unit}.zarr.zip",
+    log:
+        "results/logs/select/{unit}.log",
+    benchmark:
+        "results/benchmarks/select/{unit}.jsonl"
+    params:
+        options=options("select"),
+        label=label("select"),
+    threads: 1
+    resources:
+        mem_mb=memory(800),
+        runtime=5,
+    conda:
+        "../envs/imprint.yaml"
+    message:
+        "{params.label}"
+    shell:
+        "imprint select {params.options} --out {output:q} > {log:q} 2>&1"

@@ -1,0 +1,23 @@
+# The chosen settings of a recipe on one block of evaluation seeds.
+rule train:
+    input:
+        inputs("train"),
+    output:
+        "results/store/train/{unit}.zarr.zip",
+    log:
+        "results/logs/train/{unit}.log",
+    benchmark:
+        "results/benchmarks/train/{unit}.jsonl"
+    params:
+        options=options("train"),
+        label=label("train"),
+    threads: 1
+    resources:
+        mem_mb=memory(2500),
+        runtime=60,
+    conda:
+        "../envs/imprint.yaml"
+    message:
+        "{params.label}"
+    shell:
+        "imprint train {params.options} --out {output:q} > {log:q} 2>&1"

@@ -1,0 +1,132 @@
+"""Cross-checks of a study: every name that one file uses exists in another, before anything runs."""
+
+from pathlib import Path
+
+from imprint import plugins
+from imprint.errors import StudyError, nearest
+from imprint.study import Claim, Experiment, Study
+
+METRICS = ("learning_accuracy", "validation_loss")
+
+
+def check(study: Study, root: Path) -> None:
+    """Check every experiment.
+
+    Raises:
+        StudyError: naming the file, the key, what was found and the nearest allowed names.
+    """
+    for name, experiment in study.experiments.items():
+        file = root / "experiments" / f"{name}.yaml"
+        try:
+            _check_recipes(experiment, study)
+            task = _check_task(experiment)
+            measures = _check_probes(experiment, task)
+            _check_select(experiment)
+            for key, claim in experiment.claims.items():
+                _check_claim(f"claims.{key}", claim, experiment, measures)
+            _check_repeats(experiment)
+        except StudyError as error:
+            raise StudyError(f"{file}: {error}") from None
+
+
+def _check_recipes(experiment: Experiment, study: Study) -> None:
+    for name in experiment.recipes:
+        if name not in study.recipes:
+            raise StudyError(f"recipes: {name!r} is not in recipes.yaml; {nearest(name, study.recipes)}")
+        if study.recipes[name].search and experiment.search is None and "lr" in study.recipes[name].search:
+            raise StudyError(f"recipes: {name!r} has a search space, but the experiment declares no search budget")
+
+
+def _check_task(experiment: Experiment) -> plugins.Plugin:
+    try:
+        task = plugins.find("tasks", experiment.task.name)
+        plugins.check_options(task, experiment.task.options)
+    except StudyError as error:
+        raise StudyError(f"task: {error}") from None
+    model = dict(experiment.task.model)
+    if "name" not in model:
+        raise StudyError("task.model: a model needs a name")
+    try:
+        plugins.check_options(plugins.find("models", model.pop("name")), model)
+    except StudyError as error:
+        raise StudyError(f"task.model: {error}") from None
+    return task
+
+
+def _check_probes(experiment: Experiment, task: plugins.Plugin) -> dict[str, dict]:
+    measures = {}
+    for name, options in experiment.probe_options.items():
+        try:
+            probe = plugins.find("probes", name)
+            plugins.check_options(probe, options)
+        except StudyError as error:
+            raise StudyError(f"probes: {error}") from None
+        for view in probe.literals["NEEDS"]:
+            views = task.literals["VIEWS"]
+            if view not in views:
+                raise StudyError(
+                    f"probes: {name!r} needs the view {view!r}, which task {task.name!r} does not give"
+                    f" (it gives {', '.join(views) or 'none'}); take the probe out or choose another task"
+                )
+        measures |= {f"{name}.{measure}": entry for measure, entry in probe.literals["MEASURES"].items()}
+    return measures
+
+
+def _check_select(experiment: Experiment) -> None:
+    for name, rule in experiment.select.items():
+        metrics = [key for key in rule if key != "within"]
+        if len(metrics) != 1 or metrics[0] not in METRICS:
+            raise StudyError(f"select.{name}: {metrics} names no metric; {nearest(metrics[:1], METRICS)}")
+        target = rule[metrics[0]]
+        if isinstance(target, str) and target not in ("min", "max"):
+            raise StudyError(f"select.{name}.{metrics[0]}: {target!r} is not 'min', 'max' or a number")
+        if isinstance(target, str) == ("within" in rule):
+            raise StudyError(f"select.{name}: a number needs 'within', and 'min' or 'max' has none")
+    if experiment.search and not experiment.select:
+        raise StudyError("select: a search needs a rule that selects, such as {best: {validation_loss: min}}")
+
+
+def snapshot_names(experiment: Experiment, stages: int | None = None) -> list[str]:
+    """Return the snapshots that claims may name; tasks of a sequence are open-ended unless ``stages`` is given."""
+    return ["init", *experiment.snapshots, "final"]
+
+
+def _check_claim(place: str, claim: Claim, experiment: Experiment, measures: dict[str, dict]) -> None:
+    for measure in (claim.measure, *claim.requires):
+        if measure not in measures:
+            raise StudyError(f"{place}: measure {measure!r} is of no declared probe; {nearest(measure, measures)}")
+    for dim in claim.where:
+        dims = measures[claim.measure]["dims"]
+        if dim not in dims:
+            raise StudyError(f"{place}.where: {claim.measure!r} has no dimension {dim!r}; {nearest(dim, dims)}")
+    missing = [dim for dim in measures[claim.measure]["dims"] if dim not in claim.where]
+    if missing:
+        raise StudyError(f"{place}.where: {claim.measure!r} has a dimension {missing[0]!r}; say which label is meant")
+    for recipe in _recipes_of(claim):
+        if recipe not in experiment.recipes and recipe != "all":
+            raise StudyError(f"{place}: recipe {recipe!r} is not in this experiment; {nearest(recipe, experiment.recipes)}")
+    selects = [*experiment.select, "fixed"]
+    allowed = {"stop": list(experiment.stop), "select": selects, "snapshot": snapshot_names(experiment)}
+    for mode in claim.modes:
+        for key, value in mode.items():
+            if key not in allowed:
+                raise StudyError(f"{place}.at: {key!r} is unknown; {nearest(key, allowed)}")
+            task = key == "snapshot" and value.startswith("task_")
+            if value not in allowed[key] and not task:
+                raise StudyError(f"{place}.at.{key}: {value!r} is not declared; {nearest(value, allowed[key])}")
+
+
+def _recipes_of(claim: Claim) -> list[str]:
+    if claim.contrast is not None:
+        return [name for side in claim.contrast for name in ([side] if isinstance(side, str) else side)]
+    return [claim.recipe] if isinstance(claim.recipe, str) else list(claim.recipe)
+
+
+def _check_repeats(experiment: Experiment) -> None:
+    seen: dict[str, str] = {}
+    for name, claim in experiment.claims.items():
+        subject = claim.contrast if claim.contrast is not None else claim.recipe
+        key = repr((claim.measure, sorted(claim.where.items()), subject, claim.modes))
+        if key in seen:
+            raise StudyError(f"claims.{name}: same measure, contrast and mode as {seen[key]!r}; keep one")
+        seen[key] = name

@@ -1,0 +1,81 @@
+"""The table of verdicts: one row per claim, recipe and comparison mode, kept as csv."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from imprint.store import replacing
+
+COLUMNS = {
+    "experiment": str,
+    "claim": str,
+    "kind": str,
+    "says": str,
+    "recipes": str,
+    "measure": str,
+    "where": str,
+    "mode": str,
+    "expect": str,
+    "verdict": str,
+    "beyond": bool,
+    "estimate": float,
+    "low": float,
+    "high": float,
+    "margin": float,
+    "p": float,
+    "p_adjusted": float,
+    "p_holm": float,
+    "n": int,
+    "pairs_declared": int,
+    "family": int,
+    "sd": float,
+    "effect": float,
+    "bca_low": float,
+    "bca_high": float,
+    "unit": str,
+    "flags": str,
+    "source": str,
+}
+"""Columns in their order, with their types."""
+
+
+def frame(rows: list[dict]) -> pd.DataFrame:
+    """Rows as a table with the columns and types of `COLUMNS`."""
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def write(table: pd.DataFrame, path: str | os.PathLike) -> None:
+    """Write the table as csv: columns in order, floats in the fewest digits that read back exactly.
+
+    Raises:
+        ValueError: If the columns are not those of `COLUMNS`.
+    """
+    path = Path(path)
+    _check(list(table.columns), path)
+    with replacing(path) as scratch:
+        table.to_csv(scratch, index=False, lineterminator="\n", columns=list(COLUMNS))
+
+
+def read(path: str | os.PathLike) -> pd.DataFrame:
+    """Read what `write` wrote, equal in value and type.
+
+    Raises:
+        ValueError: If the file's columns are not those of `COLUMNS`.
+    """
+    text = pd.read_csv(path, dtype=str, keep_default_na=False)
+    _check(list(text.columns), Path(path))
+    return pd.DataFrame({name: text[name].map(_READ[kind]).astype(kind) for name, kind in COLUMNS.items()})
+
+
+_READ = {str: str, int: int, bool: "True".__eq__, float: lambda cell: float(cell) if cell else np.nan}
+
+
+def _check(found: list[str], path: Path) -> None:
+    missing = [name for name in COLUMNS if name not in found]
+    unknown = [name for name in found if name not in COLUMNS]
+    if missing or unknown:
+        raise ValueError(
+            f"{path}: no table of claims: columns {missing} missing, {unknown} unknown; make it again"
+        )

@@ -1,0 +1,54 @@
+"""The console program: stages of the pipeline, and what a person asks before and after.
+
+Each stage is a command, so that every job of a study can be run, debugged and profiled by hand.
+"""
+
+import importlib
+import sys
+from pathlib import Path
+
+from imprint.errors import ImprintError, nearest
+
+STAGES = (
+    "data", "recipe", "search", "select", "train", "probe", "gather", "claims", "figure", "report", "publish", "freeze"
+)  # fmt: skip
+COMMANDS = {"plan": "show what a study would run, and why", "study": "run a study", "recipes": "list the recipes"}
+
+
+def usage() -> str:
+    """Return what the program says of itself."""
+    lines = [f"  imprint {name:<9} {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        ["imprint: what does an optimizer leave on the solution?", "", *lines, "", f"stages: {', '.join(STAGES)}"]
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; return its exit code: 0 only if its work is complete."""
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ("-h", "--help"):
+        print(usage())
+        return 0
+    name, rest = argv[0], argv[1:]
+    try:
+        if name in STAGES:
+            return _stage(name, rest)
+        if name in COMMANDS:
+            return importlib.import_module(f"imprint.commands.{name}").main(rest)
+    except BrokenPipeError:
+        return 1
+    except ImprintError as error:
+        print(f"imprint {name}: error: {error}", file=sys.stderr)
+        return 1
+    print(f"imprint: no command {name!r}; {nearest(name, [*STAGES, *COMMANDS])}", file=sys.stderr)
+    return 2
+
+
+def _stage(name: str, argv: list[str]) -> int:
+    sys.path.insert(0, str(Path.cwd()))
+    if name in ("data", "recipe", "search", "train", "probe"):
+        import torch
+
+        torch.set_num_threads(1)
+    importlib.import_module(f"imprint.stages.{name}").main(argv)
+    return 0

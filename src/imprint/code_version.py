@@ -1,0 +1,137 @@
+"""What code a result depends on: a digest of normalized source, and library versions.
+
+Comments, docstrings, spacing and line breaks do not count. A stage's version covers its entry module, the project
+modules that it imports, recursively, and the plug-ins that its spec names. Nothing is imported to find out.
+"""
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+PROJECT = "imprint"
+POSITIONS = {"ctx", "type_comment", "kind", "type_ignores", "type_params"}
+
+
+def source_file(module: str) -> Path | None:
+    """Return the file of a module of this project, or of a loose file on the path; None for anything else."""
+    parts = module.split(".")
+    if parts[0] == PROJECT:
+        base = Path(__file__).parent.joinpath(*parts[1:])
+        return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+    spec = importlib.util.find_spec(parts[0])
+    if spec is None or not spec.origin or distributions(module):
+        return None
+    base = Path(spec.origin).parent.joinpath(*parts[1:]) if len(parts) > 1 else Path(spec.origin)
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+
+
+@functools.cache
+def _packages() -> dict[str, list[str]]:
+    return dict(importlib.metadata.packages_distributions())
+
+
+@functools.cache
+def distributions(module: str) -> tuple[str, ...]:
+    """Return the installed distributions that provide a module's top-level package."""
+    return tuple(sorted(set(_packages().get(module.split(".")[0], ()))))
+
+
+@functools.cache
+def library(name: str) -> str:
+    """Return an installed distribution's version without a local build tag such as ``+cpu``."""
+    return importlib.metadata.version(name).split("+")[0]
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    )
+
+
+def normalized(node: object) -> object:
+    """Return the meaning of a syntax tree as JSON values: no positions, comments or docstrings."""
+    if isinstance(node, list):
+        return [normalized(item) for item in node if not _is_docstring(item)]
+    if isinstance(node, ast.JoinedStr):
+        return ["JoinedStr", _joined(node.values)]
+    if isinstance(node, ast.AST):
+        fields = [
+            [name, normalized(value)]
+            for name, value in ast.iter_fields(node)
+            if name not in POSITIONS and value is not None and value != []
+        ]
+        return [type(node).__name__, fields]
+    return f"{type(node).__name__}:{node!r}"
+
+
+def _joined(values: list) -> list:
+    parts: list = []
+    for value in values:
+        if isinstance(value, ast.Constant):
+            if parts and isinstance(parts[-1], str):
+                parts[-1] += value.value
+            elif value.value:
+                parts.append(value.value)
+        else:
+            parts.append(normalized(value))
+    return parts
+
+
+@functools.cache
+def _parsed(path: Path, modified: int) -> tuple[str, frozenset[str]]:
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    text = json.dumps(normalized(tree.body))
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return hashlib.sha256(text.encode()).hexdigest(), frozenset(names)
+
+
+def closure(modules: Iterable[str]) -> dict[str, str]:
+    """Return ``{module: digest}`` of modules and of all project files that they import."""
+    found: dict[str, str] = {}
+    pending = list(modules)
+    while pending:
+        module = pending.pop()
+        if module in found:
+            continue
+        path = source_file(module)
+        if path is None:
+            continue
+        digest, names = _parsed(path, path.stat().st_mtime_ns)
+        found[module] = digest
+        same_root = {name for name in names if name.split(".")[0] == module.split(".")[0]}
+        pending.extend(same_root | {name for name in names if name.split(".")[0] == PROJECT})
+    return found
+
+
+def version(modules: Iterable[str], libraries: Iterable[str] = (), files: Iterable[str] = ()) -> dict:
+    """Return the code version of a stage.
+
+    Args:
+        modules: the stage's entry module and the modules that its spec names.
+        libraries: distributions whose version matters to the stage.
+        files: other files of this package, such as templates, from the package's folder.
+
+    Returns:
+        ``{"code": digest, "libraries": {name: version}}``; a named module of an installed distribution counts by the
+        distribution's version.
+    """
+    modules = sorted(set(modules))
+    names = set(libraries)
+    for module in modules:
+        if module.split(".")[0] != PROJECT:
+            names.update(distributions(module))
+    digests = sorted(closure(modules).values())
+    digests += [hashlib.sha256((Path(__file__).parent / file).read_bytes()).hexdigest() for file in sorted(files)]
+    code = hashlib.sha256(json.dumps(digests).encode()).hexdigest()[:16]
+    return {"code": code, "libraries": {name: library(name) for name in sorted(names)}}

@@ -1,0 +1,1 @@
+"""Commands that a person gives, beside the stages that the pipeline runs."""

@@ -1,0 +1,36 @@
+"""``imprint study``: runs a study on this machine and says where its report is."""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from imprint import plan as planning
+from imprint import warm
+
+PRELOAD = (
+    "numpy", "pandas", "scipy.stats", "scipy.optimize", "xarray", "zarr", "torch", "pytorch_lightning", "imprint.store",
+)  # fmt: skip
+
+
+def main(argv: list[str]) -> int:
+    """Run Snakemake on a study, its jobs in processes that need not import everything anew.
+
+    Arguments that are not known here go to Snakemake.
+    """
+    parser = argparse.ArgumentParser(prog="imprint study", description=__doc__)
+    parser.add_argument("study", nargs="?", help="an entry of studies in config.yaml; default is the one it names")
+    parser.add_argument("--cold", action="store_true", help="every job starts its own interpreter")
+    arguments, rest = parser.parse_known_args(argv)
+    plan = planning.build(Path("."), arguments.study)
+    command = [sys.executable, "-m", "snakemake", "--logger", "imprint", "--config", f"study={plan.study.name}", *rest]
+    if arguments.cold or {"-n", "--dry-run", "--dryrun"} & set(rest) or "--executor" in rest:
+        status = subprocess.run(command).returncode
+    else:
+        with warm.server(PRELOAD) as address:
+            status = subprocess.run(command, env={**os.environ, "IMPRINT_WARM": address}).returncode
+    report = Path("results") / plan.study.name / "report.html"
+    if status == 0 and report.exists() and Path(plan.final.path).exists():
+        print(f"report: {report.resolve()}")
+    return status

@@ -1,0 +1,60 @@
+"""The Lightning side of training: manual optimization, one composite optimizer, stepped once per batch."""
+
+import logging
+import warnings
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.plugins.environments import LightningEnvironment
+
+from imprint.fleet.fleet import Fleet
+from imprint.fleet.recorder import Recorder
+
+
+class FleetModule(pl.LightningModule):
+    """Trains a fleet; a Lightning batch is the number of a step, the fleet draws its own examples."""
+
+    def __init__(self, fleet: Fleet, recorder: Recorder):
+        super().__init__()
+        self.automatic_optimization = False
+        self.fleet, self.recorder = fleet, recorder
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return the fleet's one optimizer."""
+        return self.fleet.optimizer
+
+    def training_step(self, batch: int, batch_idx: int) -> None:
+        """Make one step of every active replica."""
+        self.fleet.gradients()
+        if len(self.fleet):
+            self.optimizers().step()
+            self.fleet.advance()
+        if self.recorder.due():
+            self.recorder.evaluate()
+        if not len(self.fleet):
+            self.trainer.should_stop = True
+
+
+def fit(fleet: Fleet, recorder: Recorder) -> None:
+    """Train a fleet until every replica is done or has diverged."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    steps = recorder.most_steps
+    trainer = pl.Trainer(
+        accelerator="gpu" if fleet.task.device.type == "cuda" else "cpu",
+        devices=1,
+        plugins=[LightningEnvironment()],
+        max_steps=steps,
+        max_epochs=1,
+        min_steps=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    with warnings.catch_warnings():
+        # the fleet draws its batches itself, so there is no DataLoader to give workers to
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        # Lightning 2.6 asks torch 2.13 for a name that torch has renamed
+        warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
+        trainer.fit(FleetModule(fleet, recorder), train_dataloaders=range(steps))

@@ -1,0 +1,1 @@
+"""Models: one file per architecture, found by its file name."""

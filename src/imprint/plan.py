@@ -1,0 +1,340 @@
+"""From a study to its units: what the Snakefile reads. Pure, fast, without torch."""
+
+import functools
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from imprint import code_version, plugins
+from imprint.errors import StudyError
+from imprint.identity import Unit, canonical, digest
+from imprint.recipes.names import modules as recipe_modules
+from imprint.recipes.names import update_path
+from imprint.study import Experiment, Recipe, Study, load
+
+TUNING = 1000
+REPORT_FILES = ("report/template.html",)
+LIBRARIES = {
+    "data": ("numpy", "scikit-learn"),
+    "recipe": ("torch",),
+    "search": ("torch", "pytorch-lightning", "numpy"),
+    "select": ("numpy",),
+    "train": ("torch", "pytorch-lightning", "numpy"),
+    "probe": ("torch", "numpy", "scipy"),
+    "gather": ("xarray",),
+    "claims": ("numpy", "scipy"),
+    "figure": ("matplotlib", "seaborn"),
+    "report": ("jinja2",),
+    "publish": (),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A unit's place in the study: the labels under which its result is gathered."""
+
+    experiment: str
+    kind: str
+    unit: Unit
+    recipe: str
+    stop: str
+    seeds: tuple[int, ...]
+    probe: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All units of a study by stage and name, and where their results belong."""
+
+    study: Study
+    units: dict[str, dict[str, Unit]]
+    entries: list[Entry]
+    digest: str
+
+    def unit(self, stage: str, name: str) -> Unit:
+        """Return the unit of a stage by name.
+
+        Raises:
+            StudyError: if the study, as it is now, has no such unit.
+        """
+        try:
+            return self.units[stage][name]
+        except KeyError:
+            raise StudyError(
+                f"no {stage} unit {name!r} in study {self.study.name!r}: the study or the code changed since it was planned"
+            ) from None
+
+    @property
+    def final(self) -> Unit:
+        """The last unit: publishing the study's products."""
+        return next(iter(self.units["publish"].values()))
+
+
+def build(root: Path, study: str | None = None) -> Plan:
+    """Read a study and return its plan."""
+    return Planner(load(root, study)).plan()
+
+
+def coded(stage: str, spec: dict, modules: tuple[str, ...] = (), files: tuple[str, ...] = ()) -> dict:
+    """Return a spec with the version of the code that a stage runs for it."""
+    entry = (f"imprint.stages.{stage}", *modules)
+    version = code_version.version(entry, LIBRARIES[stage], files)
+    return {**spec, "code": {"modules": sorted(modules), "files": sorted(files), **version}}
+
+
+class Planner:
+    """Builds the units of a study; each kind of unit has one method."""
+
+    def __init__(self, study: Study):
+        self.study = study
+        self.units: dict[str, dict[str, Unit]] = {}
+        self.entries: list[Entry] = []
+        self.recipes = {name: _canonical_recipe(recipe) for name, recipe in study.recipes.items()}
+
+    def add(self, unit: Unit) -> Unit:
+        """Register a unit; one that is declared twice is shared."""
+        known = self.units.setdefault(unit.stage, {}).setdefault(unit.name, unit)
+        if known.spec != unit.spec:
+            raise StudyError(f"two units share the name {unit.name!r}; rename one experiment's task or recipe")
+        return known
+
+    def plan(self) -> Plan:
+        """Return the plan."""
+        for name, experiment in self.study.experiments.items():
+            for recipe in experiment.recipes:
+                for stop in experiment.stop:
+                    self.cell(name, experiment, recipe, stop)
+        self.products()
+        final = next(iter(self.units["publish"].values()))
+        return Plan(self.study, self.units, self.entries, final.digest)
+
+    def cell(self, name: str, experiment: Experiment, recipe: str, stop: str) -> None:
+        """Plan a task x recipe under one stop rule."""
+        label = f"{name} {recipe}" + (f" until {stop}" if len(experiment.stop) > 1 else "")
+        fleet = self.fleet(experiment, recipe, stop)
+        proof = self.proof(experiment, recipe, fleet, label)
+        chosen = None
+        if fleet["recipe"].get("search"):
+            search = self.search(experiment, fleet, proof, label)
+            spec = coded("select", {"select": dict(experiment.select)})
+            chosen = self.add(Unit("select", search.prefix, spec, {"search": [search]}, f"{label}: select"))
+            seeds = tuple(search.spec["seeds"])
+            self.entries.append(Entry(name, "search", search, recipe, stop, seeds))
+            self.entries.append(Entry(name, "select", chosen, recipe, stop, seeds))
+        for block in experiment.blocks:
+            self.block(name, experiment, recipe, stop, fleet, proof, chosen, block, label)
+
+    def fleet(self, experiment: Experiment, recipe: str, stop: str) -> dict:
+        """Return what all fleets of a cell have in common."""
+        task = plugins.find("tasks", experiment.task.name)
+        model = dict(experiment.task.model)
+        architecture = plugins.find("models", model["name"])
+        options = plugins.check_options(architecture, {k: v for k, v in model.items() if k != "name"})
+        return {
+            "task": {
+                "model": {"name": model["name"], **options},
+                "loss": task.literals["LOSS"],
+                "precision": experiment.task.precision,
+                "device": self.study.device,
+            },
+            "recipe": self.recipes[recipe],
+            "batch_size": None if experiment.task.batch_size == "full" else experiment.task.batch_size,
+            "executor": architecture.literals["EXECUTOR"][self.study.device],
+            "stop": experiment.stop[stop].model_dump(exclude_none=True),
+            "snapshots": {key: rule.model_dump(exclude_none=True) for key, rule in experiment.snapshots.items()},
+            "evaluate_every": experiment.evaluate_every,
+        }
+
+    def data(self, experiment: Experiment, seeds: list[int]) -> Unit:
+        """Plan the data, for these seeds if they are drawn per seed."""
+        task = plugins.find("tasks", experiment.task.name)
+        options = plugins.check_options(task, experiment.task.options)
+        spec = {"task": {"name": task.name, **options}}
+        if task.literals["SEEDED"]:
+            spec["seeds"] = seeds
+        label = f"data of {task.name}" + (f" seeds {_range(seeds)}" if "seeds" in spec else "")
+        return self.add(Unit("data", _stem(task.name), coded("data", spec, (task.module,)), {}, label))
+
+    def proof(self, experiment: Experiment, recipe: str, fleet: dict, label: str) -> Unit:
+        """Plan the recipe job: a few steps that prove the recipe on this task's model."""
+        keys = ("task", "recipe", "batch_size", "executor")
+        spec = coded("recipe", {key: fleet[key] for key in keys}, self.modules(fleet))
+        data = self.data(experiment, self.tuning(experiment))
+        return self.add(Unit("recipe", self.prefix(experiment, fleet), spec, {"data": [data]}, f"recipe {label}"))
+
+    def search(self, experiment: Experiment, fleet: dict, proof: Unit, label: str) -> Unit:
+        """Plan the search: all settings x tuning seeds."""
+        seeds = self.tuning(experiment)
+        spec = {
+            **fleet,
+            "snapshots": {},
+            "seeds": seeds,
+            "settings": experiment.search.settings,
+            "extend": experiment.search.extend,
+            "select": dict(experiment.select),
+        }
+        inputs = {"data": [self.data(experiment, seeds)], "recipe": [proof]}
+        spec = coded("search", spec, self.modules(fleet))
+        return self.add(Unit("search", self.prefix(experiment, fleet), spec, inputs, f"{label}: search"))
+
+    def block(self, name, experiment, recipe, stop, fleet, proof, chosen, seeds, label) -> None:
+        """Plan the training of one block of seeds, and its probes."""
+        data = self.data(experiment, seeds)
+        inputs = {"data": [data], "recipe": [proof]} | ({"select": [chosen]} if chosen else {})
+        spec = coded("train", {**fleet, "seeds": seeds}, self.modules(fleet))
+        label = f"{label} seeds {_range(seeds)}"
+        train = self.add(Unit("train", self.prefix(experiment, fleet), spec, inputs, label))
+        self.entries.append(Entry(name, "training", train, recipe, stop, tuple(seeds)))
+        for probe, options in experiment.probe_options.items():
+            plugin = plugins.find("probes", probe)
+            spec = {"probe": probe, "options": plugins.check_options(plugin, options), "task": fleet["task"]}
+            architecture = plugins.find("models", fleet["task"]["model"]["name"]).module
+            spec = coded("probe", spec, (plugin.module, architecture))
+            prefix = f"{self.prefix(experiment, fleet)}-{_stem(plugin.module.rpartition('.')[2])}"
+            unit = Unit("probe", prefix, spec, {"train": [train], "data": [data]}, f"{label}: {probe}")
+            self.entries.append(Entry(name, "probe", self.add(unit), recipe, stop, tuple(seeds), probe))
+
+    def products(self) -> None:
+        """Plan what is made once per study: atlas, claims, figures, report."""
+        name = self.study.name
+        resolved = {key: resolve(key, value) for key, value in self.study.experiments.items()}
+        places = [
+            [e.experiment, e.kind, e.recipe, e.stop, list(e.seeds), e.probe, e.unit.digest] for e in self.entries
+        ]
+        units = list({entry.unit.name + entry.unit.stage: entry.unit for entry in self.entries}.values())
+        frozen = {"study": name, "tier": self.study.tier, "experiments": resolved, "places": digest(places)}
+        self.add(Unit("plan", name, frozen, {}, f"freeze the plan of {name}"))
+        gather = coded("gather", {"places": digest(places)})
+        atlas = self.add(Unit("gather", name, gather, {"units": units}, "gather the atlas"))
+        judged = {key: [value["claims"], value["recipes"], value["stop"]] for key, value in resolved.items()}
+        spec = coded("claims", {"claims": digest(judged)})
+        claims = self.add(Unit("claims", name, spec, {"atlas": [atlas]}, "judge the claims"))
+        figures = [self.figure(figure, of, atlas, claims) for figure, of in self.figures()]
+        spec = coded("report", {"study": name, "experiments": digest(resolved)}, files=REPORT_FILES)
+        inputs = {"atlas": [atlas], "claims": [claims], "figures": figures}
+        report = self.add(Unit("report", name, spec, inputs, "write the report"))
+        inputs = {"report": [report], "claims": [claims], "atlas": [atlas], "figures": figures}
+        self.add(Unit("publish", name, coded("publish", {"study": name}), inputs, "publish the results"))
+
+    def figures(self) -> Iterator[tuple[plugins.Plugin, str]]:
+        """Yield each figure with the experiment that it shows; an empty name is the whole study."""
+        for name in plugins.catalogue("figures"):
+            figure = plugins.find("figures", name)
+            if figure.literals["SCOPE"] == "study":
+                yield figure, ""
+                continue
+            for experiment, content in self.study.experiments.items():
+                searched = content.search is not None or not figure.literals.get("SEARCH", False)
+                if searched and set(figure.literals["PROBES"]) <= set(content.probe_options):
+                    yield figure, experiment
+
+    def figure(self, figure: plugins.Plugin, experiment: str, atlas: Unit, claims: Unit) -> Unit:
+        """Plan one figure of one experiment, or of the study."""
+        chosen = [experiment] if experiment else list(self.study.experiments)
+        content = digest([resolve(key, self.study.experiments[key]) for key in chosen])
+        spec = {"figure": figure.name, "experiment": experiment, "content": content}
+        spec = coded("figure", spec, (figure.module,))
+        prefix = f"{experiment or self.study.name}-{figure.name}"
+        inputs = {"atlas": [atlas], "claims": [claims]}
+        return self.add(Unit("figure", prefix, spec, inputs, f"figure {prefix}"))
+
+    def tuning(self, experiment: Experiment) -> list[int]:
+        """Return the tuning seeds, which no evaluation uses."""
+        count = experiment.search.seeds if experiment.search else 1
+        return list(range(TUNING, TUNING + count))
+
+    def modules(self, fleet: dict) -> tuple[str, ...]:
+        """Return the modules that a fleet names."""
+        return (plugins.find("models", fleet["task"]["model"]["name"]).module, *recipe_modules(fleet["recipe"]))
+
+    def prefix(self, experiment: Experiment, fleet: dict) -> str:
+        """Return the readable part of a cell's names."""
+        update = update_path(fleet["recipe"]["update"]).partition(":")[2]
+        return f"{_stem(experiment.task.name)}-{_stem(update)}"
+
+
+@functools.cache
+def _stem(text: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in text)
+
+
+def _range(seeds: list[int]) -> str:
+    return str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]}-{seeds[-1]}"
+
+
+def _canonical_recipe(recipe: Recipe) -> dict:
+    """Return what a recipe does, without labels and without what equals a default."""
+    return recipe.model_dump(mode="json", exclude={"says", "source"}, exclude_defaults=True)
+
+
+def resolve(name: str, experiment: Experiment) -> dict:
+    """Return an experiment as claims, figures and report read it."""
+    resolved = experiment.model_dump(mode="json", exclude_none=True)
+    seeds = [seed for block in experiment.blocks for seed in block]
+    return {**resolved, "name": name, "seeds": seeds, "blocks": experiment.blocks, "probes": experiment.probe_options}
+
+
+def places(plan: Plan) -> list[dict]:
+    """Return where each result belongs in the atlas."""
+    return [
+        {
+            "experiment": entry.experiment,
+            "kind": entry.kind,
+            "recipe": entry.recipe,
+            "stop": entry.stop,
+            "seeds": list(entry.seeds),
+            "probe": entry.probe,
+            "file": entry.unit.path,
+        }
+        for entry in plan.entries
+    ]
+
+
+def index(plan: Plan) -> list[dict]:
+    """Return one row per result: digest, where it belongs, its file and the fields of its spec."""
+    return [
+        {
+            "digest": entry.unit.digest,
+            "stage": entry.unit.stage,
+            "experiment": entry.experiment,
+            "recipe": entry.recipe,
+            "stop": entry.stop,
+            "seeds": _range(list(entry.seeds)),
+            "probe": entry.probe,
+            "file": entry.unit.path,
+            "fields": entry.unit.spec,
+        }
+        for entry in plan.entries
+    ]
+
+
+PRODUCTS = ("gather", "claims", "figure", "report", "publish")
+
+
+def input_paths(plan: Plan, unit: Unit) -> list[str]:
+    """Return the files that a unit needs to be there."""
+    paths = [other.path for units in unit.inputs.values() for other in units]
+    if unit.stage in PRODUCTS:
+        paths += [frozen.path for frozen in plan.units["plan"].values()]
+    return paths
+
+
+def command(plan: Plan, unit: Unit) -> str:
+    """Return the options that make a unit, quoted for the shell; inputs of a whole study come by the frozen plan."""
+    words = ["--spec", canonical(unit.spec), "--label", unit.label]
+    if unit.stage in PRODUCTS:
+        words += ["--plan", *(frozen.path for frozen in plan.units["plan"].values())]
+    if unit.stage != "gather":
+        for role, units in unit.inputs.items():
+            words += [word for other in units for word in ("--input", f"{role}={other.path}")]
+    return shlex.join(words)
+
+
+def explain(plan: Plan, root: Path) -> dict[str, list[Unit]]:
+    """Return the units that are not in the store, by stage."""
+    return {
+        stage: [unit for unit in units.values() if not (root / unit.path).exists()]
+        for stage, units in plan.units.items()
+    }
+

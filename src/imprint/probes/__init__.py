@@ -1,0 +1,1 @@
+"""Probes: one file per probe in folders by what is looked at, found by file name."""

@@ -1,0 +1,1 @@
+"""Probes of the way to the solution."""

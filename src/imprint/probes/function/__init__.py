@@ -1,0 +1,1 @@
+"""Probes of the function from inputs to logits."""

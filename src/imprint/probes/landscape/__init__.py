@@ -1,0 +1,1 @@
+"""Probes of the training loss around the solution."""

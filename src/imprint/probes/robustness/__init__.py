@@ -1,0 +1,1 @@
+"""Probes of what a disturbance does to the solution."""

@@ -1,0 +1,1 @@
+"""Recipes: how weights are updated, as a composition of small parts."""

@@ -1,0 +1,1 @@
+"""Decays: ``decay(w, dw, lr) -> dw``, one file each."""

@@ -1,0 +1,1 @@
+"""Schedules: ``multiplier(step)`` of the learning rate, one file each."""

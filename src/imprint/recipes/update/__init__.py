@@ -1,0 +1,1 @@
+"""Updates written here because no package batches them over replicas: one file per torch optimizer."""

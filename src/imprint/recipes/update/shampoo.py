@@ -1,0 +1,106 @@
+"""Shampoo (Gupta, Koren and Singer 2018), its variants declared, batched over replicas."""
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+
+def inverse_root(matrix: Tensor, power: float, eps: float) -> Tensor:
+    """Return ``(A + eps I)^-power`` of symmetric positive semidefinite ``[..., n, n]``; NaN where ``A`` is not finite."""
+    finite = torch.isfinite(matrix).all(-1).all(-1)[..., None, None]
+    identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    values, vectors = torch.linalg.eigh(torch.where(finite, matrix, identity))
+    scaled = vectors * (values.clamp_min(0) + eps).pow(-power).unsqueeze(-2)
+    return torch.where(finite, scaled @ vectors.mT, torch.nan)
+
+
+class Shampoo(Optimizer):
+    """``L <- b L + (1-b) G G'``, ``R <- b R + (1-b) G'G``; ``W <- W - lr * L^-p M R^-p``.
+
+    Args:
+        params: matrices ``[..., m, n]``; leading axes are replicas.
+        lr: learning rate.
+        momentum: ``M <- momentum M + G``.
+        accumulation: ``sum`` (the paper's: ``L <- L + GG'``) or ``average`` (exponential, bias-corrected).
+        beta2: memory of the average.
+        exponent: ``p``; the paper's 1/4 for matrices.
+        eps: added to the eigenvalues of ``L`` and ``R``.
+        refresh: steps between two computations of the roots.
+        graft: ``none``, or ``adam``: the step takes the Frobenius norm of Adam's step (beta1 0.9, ``beta2``).
+    """
+
+    def __init__(
+        self,
+        params,
+        lr: float = 1e-2,
+        momentum: float = 0.9,
+        accumulation: str = "average",
+        beta2: float = 0.99,
+        exponent: float = 0.25,
+        eps: float = 1e-6,
+        refresh: int = 1,
+        graft: str = "none",
+    ):
+        if accumulation not in ("sum", "average"):
+            raise ValueError(f"Shampoo: accumulation {accumulation!r} is not 'sum' or 'average'")
+        if graft not in ("none", "adam"):
+            raise ValueError(f"Shampoo: graft {graft!r} is not 'none' or 'adam'")
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "accumulation": accumulation,
+                "beta2": beta2,
+                "exponent": exponent,
+                "eps": eps,
+                "refresh": refresh,
+                "graft": graft,
+            },
+        )
+
+    @torch.no_grad()
+    def step(self, closure=None) -> None:
+        """Make one step on every matrix."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                if not state:
+                    self._begin(p, state)
+                state["step"] += 1
+                self._accumulate(p.grad, state, group)
+                momentum = state["momentum"].mul_(group["momentum"]).add_(p.grad)
+                direction = state["left_root"] @ momentum @ state["right_root"]
+                if group["graft"] == "adam":
+                    direction = direction * self._graft(p.grad, direction, state, group["beta2"])
+                p.add_(direction, alpha=-group["lr"])
+
+    @staticmethod
+    def _begin(p: Tensor, state: dict) -> None:
+        rows, columns = p.shape[-2:]
+        state["step"] = 0
+        state["momentum"] = torch.zeros_like(p, memory_format=torch.contiguous_format)
+        state["left"] = p.new_zeros(*p.shape[:-2], rows, rows)
+        state["right"] = p.new_zeros(*p.shape[:-2], columns, columns)
+
+    @staticmethod
+    def _accumulate(gradient: Tensor, state: dict, group: dict) -> None:
+        average = group["accumulation"] == "average"
+        keep, add = (group["beta2"], 1 - group["beta2"]) if average else (1.0, 1.0)
+        state["left"].mul_(keep).add_(gradient @ gradient.mT, alpha=add)
+        state["right"].mul_(keep).add_(gradient.mT @ gradient, alpha=add)
+        if (state["step"] - 1) % group["refresh"] == 0:
+            correction = 1 - group["beta2"] ** state["step"] if average else 1.0
+            for side in ("left", "right"):
+                state[f"{side}_root"] = inverse_root(state[side] / correction, group["exponent"], group["eps"])
+
+    @staticmethod
+    def _graft(gradient: Tensor, direction: Tensor, state: dict, beta2: float) -> Tensor:
+        if "first" not in state:
+            state["first"], state["second"] = torch.zeros_like(direction), torch.zeros_like(direction)
+        first = state["first"].mul_(0.9).add_(gradient, alpha=0.1)
+        second = state["second"].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        step = state["step"]
+        adam = (first / (1 - 0.9**step)) / ((second / (1 - beta2**step)).sqrt() + 1e-8)
+        norms = torch.linalg.matrix_norm(adam, keepdim=True), torch.linalg.matrix_norm(direction, keepdim=True)
+        return norms[0] / norms[1].clamp_min(1e-30)

@@ -1,0 +1,86 @@
+"""What all stages share: their command line, and the refusal to run other code than was planned."""
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import xarray as xr
+
+from imprint import code_version, store
+from imprint.errors import ImprintError
+from imprint.task import Task
+
+
+class StageError(ImprintError):
+    """A stage that cannot do what was asked; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A stage's command line.
+
+    Attributes:
+        stage: the stage's name.
+        spec: what to do.
+        inputs: files by role.
+        out: the file to write.
+        plan: the frozen plan, for the products of a study.
+        label: what a person calls this job.
+    """
+
+    stage: str
+    spec: dict
+    inputs: dict[str, list[Path]]
+    out: Path
+    plan: dict
+    label: str
+
+    def read(self, role: str) -> xr.Dataset:
+        """Read the one store of a role."""
+        (path,) = self.inputs[role]
+        return store.read(path)
+
+    def provenance(self) -> dict:
+        """Return the attributes that a store carries: spec and inputs by file name."""
+        names = {role: [path.name for path in paths] for role, paths in self.inputs.items()}
+        return {"created_by": "imprint", "stage": self.stage, "spec": self.spec, "made_from": names}
+
+    def task(self) -> Task:
+        """Return the task at run time."""
+        return Task(self.read("data"), **self.spec["task"])
+
+
+def job(stage: str, argv: list[str]) -> Job:
+    """Parse a stage's command line and check that the code is the one that was planned.
+
+    Raises:
+        StageError: if code or libraries changed since planning.
+    """
+    parser = argparse.ArgumentParser(prog=f"imprint {stage}")
+    parser.add_argument("--spec", type=json.loads, required=True, help="JSON of the unit's spec")
+    parser.add_argument("--input", action="append", default=[], metavar="ROLE=FILE", help="an input file")
+    parser.add_argument("--plan", type=Path, help="the frozen plan")
+    parser.add_argument("--label", default="")
+    parser.add_argument("--out", type=Path, required=True, help="the file to write")
+    arguments = parser.parse_args(argv)
+    inputs: dict[str, list[Path]] = {}
+    for item in arguments.input:
+        role, _, path = item.partition("=")
+        inputs.setdefault(role, []).append(Path(path))
+    plan = json.loads(arguments.plan.read_text(encoding="utf-8")) if arguments.plan else {}
+    _check_code(stage, arguments.spec)
+    return Job(stage, arguments.spec, inputs, arguments.out, plan, arguments.label)
+
+
+def _check_code(stage: str, spec: dict) -> None:
+    planned = spec["code"]
+    now = code_version.version(
+        (f"imprint.stages.{stage}", *planned["modules"]), planned["libraries"], planned["files"]
+    )
+    changed = [key for key in now if now[key] != planned[key]]
+    if changed:
+        raise StageError(
+            f"{stage}: {' and '.join(changed)} changed since this job was planned ({planned[changed[0]]} then, "
+            f"{now[changed[0]]} now); run the study again to plan with what is there now"
+        )

@@ -1,0 +1,18 @@
+"""figure: draws one figure, as SVG, PNG and the data it shows."""
+
+from imprint import store
+from imprint.claims import table
+from imprint.figures.render import render
+from imprint.stages.common import job
+
+
+def main(argv: list[str]) -> None:
+    """Write ``<unit>.png`` and ``<unit>.csv`` beside ``<unit>.svg``."""
+    work = job("figure", argv)
+    (atlas,), (claims,) = work.inputs["atlas"], work.inputs["claims"]
+    experiments = work.plan["experiments"]
+    name = work.spec["experiment"]
+    shown = experiments[name] if name else list(experiments.values())
+    work.out.parent.mkdir(parents=True, exist_ok=True)
+    others = (work.out.with_suffix(".png"), work.out.with_suffix(".csv"))
+    render(work.spec["figure"], store.read_tree(atlas), table.read(claims), shown, work.out, *others)

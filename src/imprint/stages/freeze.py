@@ -1,0 +1,28 @@
+"""freeze: writes the plan down, so that everything after works from one copy."""
+
+import argparse
+import json
+from pathlib import Path
+
+from imprint import plan as planning
+from imprint import store
+from imprint.errors import StudyError
+
+
+def main(argv: list[str]) -> None:
+    """Write the frozen plan, and refuse if the study changed since its name was computed."""
+    parser = argparse.ArgumentParser(prog="imprint freeze")
+    parser.add_argument("--study", required=True)
+    parser.add_argument("--root", type=Path, default=Path("."))
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args(argv)
+    plan = planning.build(arguments.root, arguments.study)
+    (unit,) = plan.units["plan"].values()
+    if Path(unit.path).name != arguments.out.name:
+        raise StudyError(
+            f"the study changed since it was planned: {arguments.out.name} is wanted, {Path(unit.path).name} is what "
+            "the files say now; run the study again"
+        )
+    frozen = {**unit.spec, "digest": plan.digest, "places": planning.places(plan), "units": planning.index(plan)}
+    with store.replacing(arguments.out) as scratch:
+        scratch.write_text(json.dumps(frozen, indent=1, sort_keys=True), encoding="utf-8")

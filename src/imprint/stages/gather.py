@@ -1,0 +1,46 @@
+"""gather: all measurements of a study as one labelled tree, the atlas."""
+
+import xarray as xr
+
+from imprint import atlas, store
+from imprint.stages.common import job
+
+
+def main(argv: list[str]) -> None:
+    """Write the atlas of the frozen plan."""
+    work = job("gather", argv)
+    groups = {}
+    for name, experiment in work.plan["experiments"].items():
+        places = [place for place in work.plan["places"] if place["experiment"] == name]
+        groups |= {f"/{name}/{key}": data for key, data in collect(experiment, places).items()}
+    tree = xr.DataTree.from_dict(groups)
+    stores = sorted({place["file"] for place in work.plan["places"]})
+    store.write_tree(tree, work.out, study=work.plan["study"], spec=work.spec, stores=stores)
+
+
+def collect(experiment: dict, places: list[dict]) -> dict[str, xr.Dataset]:
+    """Return the groups of one experiment: one per probe, and training, trace and search."""
+    labels = {"selects": list(experiment["select"]), "recipes": experiment["recipes"], "stops": list(experiment["stop"])}
+
+    def read(kind: str, probe: str = "") -> list[atlas.Piece]:
+        chosen = [place for place in places if place["kind"] == kind and place["probe"] == probe]
+        return [atlas.Piece(place["stop"], place["recipe"], store.read(place["file"])) for place in chosen]
+
+    groups = {probe: atlas.gather(read("probe", probe), **labels) for probe in experiment["probes"]}
+    solutions = read("training")
+    for name, function in (("training", atlas.training), ("trace", atlas.trace)):
+        pieces = [atlas.Piece(piece.stop, piece.recipe, function(piece.data)) for piece in solutions]
+        groups[name] = atlas.gather(pieces, **labels)
+    searches, choices = read("search"), read("select")
+    if searches:
+        pieces = [
+            atlas.Piece(search.stop, search.recipe, atlas.searched(search.data, choice.data))
+            for search, choice in zip(searches, choices, strict=True)
+        ]
+        groups["search"] = atlas.merge_searches(pieces)
+        edge = groups["search"]["at_edge"].reindex(
+            stop=labels["stops"], recipe=labels["recipes"], select=groups["training"]["select"].values
+        )
+        groups["training"]["at_edge"] = edge.transpose("stop", "select", "recipe")
+    return groups
+

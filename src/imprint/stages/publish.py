@@ -1,0 +1,52 @@
+"""publish: puts a study's products under their fixed names in ``results/<study>``."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+from imprint import store
+from imprint.stages.common import Job, job
+
+INDEX = ("digest", "stage", "experiment", "recipe", "stop", "seeds", "probe", "file", "fields")
+
+
+def main(argv: list[str]) -> None:
+    """Copy report, claims, figures and index, unpack the atlas, and leave a receipt named by the digest."""
+    work = job("publish", argv)
+    folder = Path("results") / work.spec["study"]
+    folder.mkdir(parents=True, exist_ok=True)
+    for receipt in work.out.parent.glob(f"{work.spec['study']}-*{work.out.suffix}"):
+        receipt.unlink()
+    for role, name in (("report", "report.html"), ("claims", "claims.csv")):
+        _copy(work.inputs[role][0], folder / name)
+    _figures(work, folder)
+    _index(work, folder / "index.csv")
+    scratch = folder / ".atlas.part"
+    shutil.rmtree(scratch, ignore_errors=True)
+    store.unpack(work.inputs["atlas"][0], scratch)
+    shutil.rmtree(folder / "atlas.zarr", ignore_errors=True)
+    scratch.rename(folder / "atlas.zarr")
+    with store.replacing(work.out) as part:
+        part.write_text(json.dumps(work.provenance(), indent=1, sort_keys=True), encoding="utf-8")
+
+
+def _copy(source: Path, target: Path) -> None:
+    with store.replacing(target) as scratch:
+        shutil.copyfile(source, scratch)
+
+
+def _figures(work: Job, folder: Path) -> None:
+    target = folder / "figures"
+    shutil.rmtree(target, ignore_errors=True)
+    for svg in work.inputs["figures"]:
+        for suffix in (".svg", ".png", ".csv"):
+            _copy(svg.with_suffix(suffix), target / (svg.stem.rpartition("-")[0] + suffix))
+
+
+def _index(work: Job, path: Path) -> None:
+    with store.replacing(path) as scratch, open(scratch, "w", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, INDEX, lineterminator="\n")
+        writer.writeheader()
+        for unit in work.plan["units"]:
+            writer.writerow({**unit, "fields": json.dumps(unit["fields"], sort_keys=True)})

@@ -1,0 +1,101 @@
+"""recipe: a named optimizer proves itself on the task's model, in seconds, before anything trains with it."""
+
+import importlib
+import time
+
+import numpy as np
+import torch
+import xarray as xr
+
+from imprint import store
+from imprint.fleet.fleet import Fleet
+from imprint.recipes.resolve import RecipeError
+from imprint.stages.common import Job, job
+from imprint.task import Task
+
+STEPS = 3
+SEEDS = (1000, 1001)
+
+
+def main(argv: list[str]) -> None:
+    """Write what the recipe is when it runs: class, module, version, hyper-parameters, passes, cost."""
+    work = job("recipe", argv)
+    recipe = {**work.spec["recipe"], "name": work.label.split()[-1] if work.label else "?"}
+    name = work.label.removeprefix("recipe ")
+    try:
+        result, ran = prove(work, recipe)
+    except RecipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever an author's optimizer raises is hers, and is told as hers
+        raise RecipeError(f"recipe of {name}: {recipe['update']} raised {type(error).__name__}: {error}") from error
+    store.write(result, work.out, **work.provenance(), ran=ran)
+
+
+def prove(work: Job, recipe: dict) -> tuple[xr.Dataset, list[dict]]:
+    """Make three steps with two replicas at each end of the search space, together and alone.
+
+    Raises:
+        RecipeError: if replicas change one another, a searched hyper-parameter has no effect, or weights stay put.
+    """
+    single = {**work.spec["task"], "device": "cpu"}
+    data = work.read("data")
+    exact = Task(data, **{**single, "precision": "float64"})
+    seeds = list(SEEDS)
+    if exact.seeded:
+        seeds = (data["seed"].values.tolist() * 2)[:2]
+    ends = _ends(recipe)
+    together, _ = _steps(exact, recipe, ends, seeds, work)
+    for setting in range(len(ends)):
+        for place, seed in enumerate(seeds):
+            alone, _ = _steps(exact, recipe, [ends[setting]], [seed], work)
+            if not _same(alone[0], together[setting * len(seeds) + place]):
+                raise RecipeError(
+                    f"recipe {recipe['name']!r} says it sees {recipe.get('sees', 'network')!r}, but a replica's steps "
+                    "depend on its neighbours; leave 'sees' out and every replica gets its own optimizer"
+                )
+    if len(ends) == 2 and _same(together[0], together[len(seeds)]):
+        (searched,) = recipe["search"]
+        raise RecipeError(f"recipe {recipe['name']!r}: {searched!r} is searched but does not change the steps")
+    _, fleet = _steps(Task(data, **single), recipe, ends[:1], seeds[:1], work)
+    seconds = fleet["seconds"]
+    about = {"units": "1", "long_name": "forward-backward passes per step"}
+    result = xr.Dataset({"passes": ((), np.float64(1.0), about)})
+    return result, [*fleet["ran"], {"seconds_per_step": seconds, "searched": sorted(recipe.get("search", {}))}]
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return torch.allclose(one, other, rtol=0, atol=0, equal_nan=True)
+
+
+def _ends(recipe: dict) -> list[dict]:
+    if not recipe.get("search"):
+        return [{}]
+    ((name, (low, high)),) = recipe["search"].items()
+    return [{name: low}, {name: high}]
+
+
+def _steps(task: Task, recipe: dict, settings: list[dict], seeds: list[int], work: Job) -> tuple[torch.Tensor, dict]:
+    fleet = Fleet(task, recipe, settings, seeds, work.spec["batch_size"], work.spec["executor"])
+    before = fleet.flat.clone()
+    start = time.perf_counter()
+    for _ in range(STEPS):
+        fleet.gradients()
+        fleet.optimizer.step()
+        fleet.advance()
+    seconds = (time.perf_counter() - start) / STEPS
+    if len(fleet) and torch.equal(before, fleet.flat):
+        raise RecipeError(f"recipe {recipe['name']!r}: {STEPS} steps did not change any weight")
+    full = torch.full_like(before, torch.nan)
+    full[fleet.ids] = fleet.flat
+    return full, {"seconds": seconds, "ran": _ran(fleet)}
+
+
+def _ran(fleet: Fleet) -> list[dict]:
+    parts = zip(fleet.optimizer.parts, fleet.optimizer.hyperparameters(), strict=True)
+    return [{"class": _class(part), "hyper": {k: repr(v) for k, v in hyper.items()}} for part, hyper in parts]
+
+
+def _class(part) -> str:
+    cls = type(part.optimizers[0])
+    module = importlib.import_module(cls.__module__.partition(".")[0])
+    return f"{cls.__module__}.{cls.__qualname__} ({getattr(module, '__version__', 'local')})"

@@ -1,0 +1,52 @@
+"""report: the study's page."""
+
+import importlib
+from pathlib import Path
+
+from imprint import store
+from imprint.claims import table
+from imprint.report.build import build
+from imprint.stages.common import Job, job
+
+
+def main(argv: list[str]) -> None:
+    """Write the report."""
+    work = job("report", argv)
+    (atlas,), (claims,) = work.inputs["atlas"], work.inputs["claims"]
+    experiments = list(work.plan["experiments"].values())
+    figures = [_figure(path) for path in work.inputs.get("figures", [])]
+    work.out.parent.mkdir(parents=True, exist_ok=True)
+    with store.replacing(work.out) as scratch:
+        build(store.read_tree(atlas), table.read(claims), experiments, figures, provenance(work), scratch)
+
+
+def _figure(path: Path) -> dict:
+    experiment, _, name = path.stem.rpartition("-")[0].partition("-")
+    module = importlib.import_module(f"imprint.figures.{name}")
+    return {
+        "name": name,
+        "experiment": "" if module.SCOPE == "study" else experiment,
+        "caption": module.CAPTION,
+        "svg": path,
+        "csv": path.with_suffix(".csv"),
+    }
+
+
+def provenance(work: Job) -> dict:
+    """Return what the page prints of its origin: plan, library versions, and every store with its place."""
+    libraries: dict[str, str] = {}
+    for unit in work.plan["units"]:
+        libraries |= unit["fields"]["code"]["libraries"]
+    stores = [
+        {
+            "experiment": unit["experiment"],
+            "recipe": unit["recipe"],
+            "stop": unit["stop"],
+            "seeds": unit["seeds"],
+            "what": unit["probe"] or unit["stage"],
+            "store": unit["file"],
+        }
+        for unit in work.plan["units"]
+    ]
+    plan = work.plan["digest"]
+    return {"study": work.plan["study"], "plan": plan, "versions": dict(sorted(libraries.items())), "stores": stores}

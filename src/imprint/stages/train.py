@@ -1,0 +1,34 @@
+"""train: trains the chosen settings of a recipe on one block of evaluation seeds."""
+
+import numpy as np
+import xarray as xr
+
+from imprint import store
+from imprint.fleet.train import train
+from imprint.stages.common import Job, job
+
+FIXED = "fixed"
+
+
+def main(argv: list[str]) -> None:
+    """Write the solution of one seed block."""
+    work = job("train", argv)
+    settings, roles = chosen(work)
+    solution = train(work.task(), work.spec, settings, work.spec["seeds"])
+    about = {"long_name": "rules that chose the setting", "units": "1"}
+    solution["role"] = ("setting", np.array(roles, dtype=str), about)
+    store.write(solution, work.out, **work.provenance())
+
+
+def chosen(work: Job) -> tuple[list[dict], list[str]]:
+    """Return the settings to train and for each the rules that chose it, separated by spaces."""
+    if "select" not in work.inputs:
+        return [{}], [FIXED]
+    table: xr.Dataset = work.read("select")
+    names = [str(name) for name in table if str(name).startswith("hyper.")]
+    settings: list[dict] = []
+    roles: list[str] = []
+    for place in sorted({place for place in table["chosen"].values.tolist() if place >= 0}):
+        settings.append({name.removeprefix("hyper."): float(table[name].values[place]) for name in names})
+        roles.append(" ".join(table["select"].values[table["chosen"].values == place].tolist()))
+    return settings, roles

@@ -1,0 +1,306 @@
+"""The report: well-formed, self-contained, complete, and loud where the instrument is wrong."""
+
+import base64
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from imprint.figures import render, style
+from imprint.report import board, build, inline, protocol
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+DRAWN = [
+    ("verdicts", ""),
+    ("margin_ratio", "margins"),
+    ("randomized_auc", "slabs"),
+    ("learning_curves", "digits"),
+]
+PROVENANCE = {
+    "study": "quick",
+    "plan": "0123456789",
+    "versions": {"numpy": "2.4.6"},
+    "stores": [
+        {"stage": "train", "store": "a-0123456789.zarr.zip"},
+        {"stage": "probe", "store": "b.zarr.zip"},
+    ],
+    "notes": ["first", "second"],
+}
+
+
+class Page(HTMLParser):
+    """What the tests ask of a page: balanced tags, ids, addresses, headings, text and cells."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.problems, self.ids, self.addresses, self.cells = [], [], [], [], []
+        self.headings, self.targets, self.words, self.unnamed = [], [], [], []
+        self.feed(text)
+        self.close()
+        self.problems += self.open
+
+    def handle_starttag(self, tag, attrs):
+        """Note what the tag declares; put it on the stack."""
+        given = dict(attrs)
+        if "id" in given:
+            self.ids.append(given["id"])
+        self.addresses += [
+            given[key] for key in ("src", "href", "xlink:href", "srcset", "action", "poster") if key in given
+        ]
+        self.targets += [
+            given["href"][1:] for _ in [0] if tag == "a" and given.get("href", "").startswith("#")
+        ]
+        if "data-claim" in given:
+            self.cells.append((given["data-claim"], given["data-recipes"], given["data-place"]))
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if given.get("role") in ("img", "region") and not given.get("aria-label"):
+            self.unnamed.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        """A tag that closes itself, in an SVG."""
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        """The last opened tag must be the one that ends."""
+        if not self.open or self.open.pop() != tag:
+            self.problems.append(f"</{tag}> at {self.getpos()}")
+
+    def handle_data(self, data):
+        """Collect the words."""
+        self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def figures(study, tmp_path_factory):
+    """Four figures as the stage hands them over."""
+    folder = tmp_path_factory.mktemp("figures")
+    atlas, claims, specs = study
+    handed = []
+    for name, experiment in DRAWN:
+        svg, png, csv = (folder / f"{experiment}-{name}.{end}" for end in ("svg", "png", "csv"))
+        render.render(
+            name, atlas, claims, specs[experiment] if experiment else list(specs.values()), svg, png, csv
+        )
+        module = render.module(name)
+        handed.append(
+            {
+                "name": name,
+                "experiment": experiment,
+                "title": module.TITLE,
+                "caption": module.CAPTION,
+                "svg": svg,
+                "csv": csv,
+            }
+        )
+    return handed
+
+
+@pytest.fixture(scope="module")
+def written(study, figures, tmp_path_factory):
+    """Text of the report of the example study."""
+    out = tmp_path_factory.mktemp("report") / "report.html"
+    atlas, claims, specs = study
+    build.build(atlas, claims, list(specs.values()), figures, PROVENANCE, out)
+    return out.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(written):
+    """The same, parsed."""
+    return Page(written)
+
+
+def again(study, figures, path, claims=None):
+    """Text of a report of the example study with other claims."""
+    build.build(
+        study[0], study[1] if claims is None else claims, list(study[2].values()), figures, PROVENANCE, path
+    )
+    return path.read_text(encoding="utf-8")
+
+
+def test_tags_are_balanced(page):
+    assert page.problems == []
+
+
+def test_the_parser_sees_what_is_wrong():
+    assert Page("<p><b>x</p>").problems and Page("<div>").problems == ["div"]
+
+
+def test_ids_are_unique_and_links_inside_the_page_lead_somewhere(page):
+    assert len(page.ids) > 100 and len(page.ids) == len(set(page.ids))
+    assert page.targets and set(page.targets) <= set(page.ids)
+
+
+def test_nothing_is_fetched(written, page):
+    outside = [address for address in page.addresses if not address.startswith(("#", "data:"))]
+    assert outside == []
+    assert not re.search(r"url\((?!#)|@import|<link|<iframe|\bfetch\(|XMLHttpRequest", written)
+
+
+def test_references_inside_figures_were_renamed_too(written, page):
+    used = set(re.findall(r"url\(#([^)]+)\)", written))
+    used |= {address[1:] for address in page.addresses if address.startswith("#")}
+    assert used <= set(page.ids)
+
+
+def test_script_is_small(written):
+    (script,) = re.findall(r"<script>(.*?)</script>", written, re.DOTALL)
+    assert len(script) < 2048
+
+
+def test_headings_skip_no_level(page):
+    assert page.headings[0] == 1 and page.headings.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(page.headings, page.headings[1:], strict=False))
+    assert page.unnamed == []
+
+
+def test_every_row_is_there_once(study, page):
+    rows = study[1]
+    expected = sorted(
+        zip(rows["experiment"] + "/" + rows["claim"], rows["recipes"], rows["mode"], strict=True)
+    )
+    assert sorted(page.cells) == expected
+
+
+def test_controls_that_came_out_are_said_first(page):
+    words = " ".join(page.words)
+    assert "All 17 controls came out." in words
+    assert words.index("All 17 controls") < words.index("Muon's weights have a higher effective rank")
+
+
+def test_a_failed_control_is_a_warning(study, figures, tmp_path):
+    claims = study[1].copy()
+    claims.loc[(claims["claim"] == "linear_randomized") & (claims["recipes"] == "muon"), "verdict"] = (
+        "contradicted"
+    )
+    claims.loc[(claims["claim"] == "trains") & (claims["recipes"] == "lion"), "verdict"] = "untested"
+    text = again(study, figures, tmp_path / "report.html", claims)
+    alarm = re.search(r'<div class="state alarm" role="alert">(.*?)</div>', text, re.DOTALL).group(1)
+    assert "2 of 17 controls did not come out" in alarm and "All 17" not in text
+    assert "With the linear block randomized" in alarm and "muon" in alarm and "lion" in alarm
+    assert "Every recipe learns the task." in alarm
+
+
+def test_no_control_is_a_warning_too(study, figures, tmp_path):
+    text = again(study, figures, tmp_path / "r.html", study[1][study[1]["kind"] == "claim"])
+    assert "This study has no controls." in text and Page(text).problems == []
+
+
+def test_no_claim_and_no_figure(study, tmp_path):
+    text = again(study, [], tmp_path / "r.html", study[1].iloc[:0])
+    assert "No claim was declared." in text and Page(text).problems == []
+
+
+def test_equal_inputs_give_equal_bytes(study, figures, written, tmp_path):
+    assert again(study, figures, tmp_path / "again.html") == written
+
+
+def test_downloads_are_the_files(written, figures):
+    found = re.findall(r'download="([^"]+)" href="data:([^;]+);base64,([^"]+)"', written)
+    assert [name for name, *_ in found][:2] == ["verdicts.svg", "verdicts.csv"]
+    contents = {name: base64.b64decode(body) for name, _, body in found}
+    assert contents["margins-margin_ratio.csv"] == figures[1]["csv"].read_bytes()
+    assert len(found) == 2 * len(figures)
+
+
+def test_text_is_escaped(study, figures, tmp_path):
+    claims = study[1].copy()
+    claims["says"] = "A <b>bold</b> claim & <script>alert(1)</script>"
+    text = again(study, figures, tmp_path / "r.html", claims)
+    assert "<script>alert" not in text and "&lt;b&gt;bold" in text
+
+
+def test_modes_that_disagree_are_named(study, written):
+    assert "Modes disagree." in written
+    own = study[1][study[1]["claim"] == "muon_has_higher_rank"]
+    assert board.disagreement(own) == (
+        "The verdict depends on the comparison mode: muon − adam is supported at steps · best · matched "
+        "steps and steps · best · final; inconclusive at steps · best · matched loss."
+    )
+    assert board.disagreement(study[1][study[1]["claim"] == "same_accuracy"]) == ""
+
+
+def test_protocol_training_and_provenance_are_printed(page):
+    words = " ".join(" ".join(page.words).split())
+    for part in (
+        "matched loss: train loss 0.1",
+        "8: 0, 1, 2, 3, 4, 5, 6, 7",
+        "at the grid's edge",
+        "a-0123456789.zarr.zip",
+    ):
+        assert part in words
+    assert "quick" in words and "numpy 2.4.6" in words and "first second" in words
+
+
+def test_training_counts(study):
+    atlas, _, specs = study
+    rows = {(r["recipe"], r["stop"], r["select"]): r for r in protocol.training(atlas, specs["digits"])}
+    lion, shampoo = rows["lion", "steps", "best"], rows["shampoo", "steps", "best"]
+    assert (lion["finished"], lion["diverged"], lion["not reached"]) == (7, 1, 0)
+    assert (shampoo["finished"], shampoo["not reached"]) == (0, 8)
+    assert rows["adam", "steps", "best"]["edge"] and not lion["edge"]
+    assert lion["setting"] == "lr 0.1"
+    slow = [row for row in protocol.training(atlas, specs["forgetting"]) if row["recipe"] == "adam_slow"]
+    assert [(row["stop"], row["select"]) for row in slow] == [("steps", "fixed"), ("loss", "fixed")]
+
+
+def test_own_figures_come_before_common_ones():
+    figures = [{"name": name, "experiment": "x"} for name in ("search", "new", "seeds", "imprint_map")]
+    figures.append({"name": "other", "experiment": "y"})
+    names = [figure["name"] for figure in build.ordered(figures, "x")]
+    assert names == ["new", "imprint_map", "seeds", "search"]
+
+
+@pytest.mark.parametrize("what", ["claims", "figures"])
+def test_what_belongs_to_no_experiment_is_refused(study, figures, tmp_path, what):
+    atlas, claims, specs = study
+    without = [spec for name, spec in specs.items() if name != "margins"]
+    own = claims[claims["experiment"] != "margins"] if what == "figures" else claims
+    with pytest.raises(ValueError, match=f"{what} of margins.*digits, forgetting, slabs"):
+        build.build(atlas, own, without, figures, PROVENANCE, tmp_path / "r.html")
+
+
+def test_numbers_in_words():
+    assert board.quantity(-0.01234) == "−0.0123"
+    assert board.quantity(1e-5) == "1e−05"
+    assert board.quantity(0.123, "fraction") == "12.3 %"
+    assert board.quantity(2.0, "nat") == "2 nat"
+    assert board.quantity(float("nan")) == "–" and board.quantity(float("-inf")) == "−∞"
+    assert board.probability(0.0004) == "< 0.001" and board.probability(0.0156) == "0.016"
+    assert board.minus("mean(a, b) - shampoo-2") == "mean(a, b) − shampoo-2"
+    assert board.mode_words("loss/fixed/matched_loss") == "loss · matched loss"
+
+
+@pytest.mark.parametrize(
+    ("expect", "words"),
+    [
+        ("greater_by 0.1", "a positive difference; smallest of interest d = 10 %"),
+        ("less_by 0.1", "a negative difference; smallest of interest d = 10 %"),
+        ("equal_within 0.1", "a difference within ±10 %"),
+        ("at_most 0.1", "at most 10 %"),
+        ("at_least 0.1", "at least 10 %"),
+        ("within [0.48, 0.52]", "between 0.48 and 0.52"),
+    ],
+)
+def test_expectations_in_words(expect, words):
+    assert board.expectation(expect, "fraction") == words
+
+
+def test_inline_svg():
+    svg = (
+        '<?xml version="1.0"?><!DOCTYPE svg><svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://x" '
+        'width="72pt" '
+        'version="1.1"><metadata><a/></metadata><defs><style type="text/css">*{}</style></defs>'
+        '<g id="a"><use xlink:href="#m1" clip-path="url(#p)" '
+        f'style="fill: {style.INK}; stroke: {style.FAINT}"/></g></svg>'
+    )
+    assert inline.inline(svg, "k") == (
+        '<svg width="72pt"><g id="k-a"><use href="#k-m1" clip-path="url(#k-p)" '
+        'style="fill: var(--ink); stroke: var(--faint)"/></g></svg>'
+    )
+    assert inline.width(svg) == 96  # a point is 4/3 CSS pixels
