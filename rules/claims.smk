@@ -8,15 +8,15 @@ rule claims:
         "results/logs/claims/{unit}.log",
     benchmark:
         "results/benchmarks/claims/{unit}.jsonl"
-    params:
-        options=options("claims"),
-        label=label("claims"),
+    conda:
+        "../envs/imprint.yaml"
     threads: 1
     resources:
         mem_mb=memory(1500),
         runtime=15,
-    conda:
-        "../envs/imprint.yaml"
+    params:
+        options=options("claims"),
+        label=label("claims"),
     message:
         "{params.label}"
     shell:

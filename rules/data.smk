@@ -8,15 +8,15 @@ rule data:
         "results/logs/data/{unit}.log",
     benchmark:
         "results/benchmarks/data/{unit}.jsonl"
-    params:
-        options=options("data"),
-        label=label("data"),
+    conda:
+        "../envs/imprint.yaml"
     threads: 1
     resources:
         mem_mb=memory(1500),
         runtime=20,
-    conda:
-        "../envs/imprint.yaml"
+    params:
+        options=options("data"),
+        label=label("data"),
     message:
         "{params.label}"
     shell:

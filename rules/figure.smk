@@ -10,15 +10,15 @@ rule figure:
         "results/logs/figure/{unit}.log",
     benchmark:
         "results/benchmarks/figure/{unit}.jsonl"
-    params:
-        options=options("figure"),
-        label=label("figure"),
+    conda:
+        "../envs/imprint.yaml"
     threads: 1
     resources:
         mem_mb=memory(1500),
         runtime=10,
-    conda:
-        "../envs/imprint.yaml"
+    params:
+        options=options("figure"),
+        label=label("figure"),
     message:
         "{params.label}"
     shell:

@@ -6,15 +6,15 @@ rule freeze:
         "results/logs/plan/{unit}.log",
     benchmark:
         "results/benchmarks/plan/{unit}.jsonl"
-    params:
-        study=plan.study.name,
-        label=label("plan"),
+    conda:
+        "../envs/imprint.yaml"
     threads: 1
     resources:
         mem_mb=memory(500),
         runtime=5,
-    conda:
-        "../envs/imprint.yaml"
+    params:
+        study=plan.study.name,
+        label=label("plan"),
     message:
         "{params.label}"
     shell:

@@ -8,15 +8,15 @@ rule gather:
         "results/logs/gather/{unit}.log",
     benchmark:
         "results/benchmarks/gather/{unit}.jsonl"
-    params:
-        options=options("gather"),
-        label=label("gather"),
+    conda:
+        "../envs/imprint.yaml"
     threads: 1
     resources:
         mem_mb=memory(2500),
         runtime=30,
-    conda:
-        "../envs/imprint.yaml"
+    params:
+        options=options("gather"),
+        label=label("gather"),
     message:
         "{params.label}"
     shell:

@@ -8,15 +8,15 @@ rule probe:
         "results/logs/probe/{unit}.log",
     benchmark:
         "results/benchmarks/probe/{unit}.jsonl"
-    params:
-        options=options("probe"),
-        label=label("probe"),
+    conda:
+        "../envs/imprint.yaml"
     threads: 1
     resources:
         mem_mb=memory(2500),
         runtime=30,
-    conda:
-        "../envs/imprint.yaml"
+    params:
+        options=options("probe"),
+        label=label("probe"),
     message:
         "{params.label}"
     shell:

@@ -11,15 +11,15 @@ rule publish:
         f"results/logs/publish/{plan.final.name}.log",
     benchmark:
         f"results/benchmarks/publish/{plan.final.name}.jsonl"
-    params:
-        options=planning.command(plan, plan.final),
-        label=plan.final.label,
+    conda:
+        "../envs/imprint.yaml"
     threads: 1
     resources:
         mem_mb=memory(1500),
         runtime=10,
-    conda:
-        "../envs/imprint.yaml"
+    params:
+        options=planning.command(plan, plan.final),
+        label=plan.final.label,
     message:
         "{params.label}"
     shell:

@@ -8,15 +8,15 @@ rule recipe:
         "results/logs/recipe/{unit}.log",
     benchmark:
         "results/benchmarks/recipe/{unit}.jsonl"
-    params:
-        options=options("recipe"),
-        label=label("recipe"),
+    conda:
+        "../envs/imprint.yaml"
     threads: 1
     resources:
         mem_mb=memory(1500),
         runtime=10,
-    conda:
-        "../envs/imprint.yaml"
+    params:
+        options=options("recipe"),
+        label=label("recipe"),
     message:
         "{params.label}"
     shell:

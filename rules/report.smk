@@ -8,15 +8,15 @@ rule report:
         "results/logs/report/{unit}.log",
     benchmark:
         "results/benchmarks/report/{unit}.jsonl"
-    params:
-        options=options("report"),
-        label=label("report"),
+    conda:
+        "../envs/imprint.yaml"
     threads: 1
     resources:
         mem_mb=memory(1500),
         runtime=10,
-    conda:
-        "../envs/imprint.yaml"
+    params:
+        options=options("report"),
+        label=label("report"),
     message:
         "{params.label}"
     shell:

@@ -8,15 +8,15 @@ rule search:
         "results/logs/search/{unit}.log",
     benchmark:
         "results/benchmarks/search/{unit}.jsonl"
-    params:
-        options=options("search"),
-        label=label("search"),
+    conda:
+        "../envs/imprint.yaml"
     threads: 1
     resources:
         mem_mb=memory(2500),
         runtime=60,
-    conda:
-        "../envs/imprint.yaml"
+    params:
+        options=options("search"),
+        label=label("search"),
     message:
         "{params.label}"
     shell:

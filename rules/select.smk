@@ -8,15 +8,15 @@ rule select:
         "results/logs/select/{unit}.log",
     benchmark:
         "results/benchmarks/select/{unit}.jsonl"
-    params:
-        options=options("select"),
-        label=label("select"),
+    conda:
+        "../envs/imprint.yaml"
     threads: 1
     resources:
         mem_mb=memory(800),
         runtime=5,
-    conda:
-        "../envs/imprint.yaml"
+    params:
+        options=options("select"),
+        label=label("select"),
     message:
         "{params.label}"
     shell:

@@ -8,15 +8,15 @@ rule train:
         "results/logs/train/{unit}.log",
     benchmark:
         "results/benchmarks/train/{unit}.jsonl"
-    params:
-        options=options("train"),
-        label=label("train"),
+    conda:
+        "../envs/imprint.yaml"
     threads: 1
     resources:
         mem_mb=memory(2500),
         runtime=60,
-    conda:
-        "../envs/imprint.yaml"
+    params:
+        options=options("train"),
+        label=label("train"),
     message:
         "{params.label}"
     shell:

@@ -22,9 +22,7 @@ class Piece:
 
 def by_role(data: xr.Dataset) -> xr.Dataset:
     """Return measurements by the rule that chose their setting: ``setting`` becomes ``select``."""
-    places = {
-        role: place for place, roles in enumerate(data["role"].values.tolist()) for role in roles.split()
-    }
+    places = {role: place for place, roles in enumerate(data["role"].values.tolist()) for role in roles.split()}
     picked = data.drop_vars("role").isel(setting=list(places.values())).drop_vars("setting", errors="ignore")
     return picked.rename(setting="select").assign_coords(select=list(places))
 
@@ -40,14 +38,17 @@ def gather(pieces: Iterable[Piece], selects: list[str], recipes: list[str], stop
     """
     labelled = [(piece, by_role(piece.data)) for piece in pieces]
     coords = _coords([data for _, data in labelled], selects, recipes, stops)
-    template = labelled[0][1]
+    variables = {name: value for _, data in reversed(labelled) for name, value in data.data_vars.items()}
     arrays = {}
-    for name, variable in template.data_vars.items():
+    for name, variable in variables.items():
         dims = ("stop", "select", "recipe", *(dim for dim in variable.dims if dim != "select"))
         shape = tuple(len(coords[dim]) for dim in dims)
-        arrays[name] = xr.DataArray(np.full(shape, np.nan), {dim: coords[dim] for dim in dims}, dims, attrs=variable.attrs)
+        arrays[name] = xr.DataArray(
+            np.full(shape, np.nan), {dim: coords[dim] for dim in dims}, dims, attrs=variable.attrs
+        )
     for piece, data in labelled:
-        for name, array in arrays.items():
+        for name in data.data_vars:
+            array = arrays[name]
             value = data[name].transpose(*[dim for dim in array.dims if dim in data[name].dims])
             labels = {dim: data[dim].values.tolist() for dim in value.dims}
             index = [_places(array, dim, labels, piece) for dim in array.dims]
@@ -114,8 +115,12 @@ def searched(search: xr.Dataset, select: xr.Dataset) -> xr.Dataset:
     about = {"units": "1", "source": "search on validation data and tuning seeds"}
     data = xr.Dataset(
         {
-            "learning_accuracy": learned.where(finished).assign_attrs(long_name="mean accuracy just after learning", **about),
-            "validation_loss": loss.where(finished).assign_attrs(long_name="final validation loss", **{**about, "units": "nat"}),
+            "learning_accuracy": learned.where(finished).assign_attrs(
+                long_name="mean accuracy just after learning", **about
+            ),
+            "validation_loss": loss.where(finished).assign_attrs(
+                long_name="final validation loss", **{**about, "units": "nat"}
+            ),
             "status": search["status"].astype(float).assign_attrs(about),
             "chosen": select["chosen"].where(select["chosen"] >= 0).assign_attrs(select["chosen"].attrs),
             "at_edge": select["at_edge"].astype(float).assign_attrs(select["at_edge"].attrs),
@@ -128,11 +133,9 @@ def searched(search: xr.Dataset, select: xr.Dataset) -> xr.Dataset:
     return data.drop_vars("snapshot", errors="ignore")
 
 
-def merge_searches(pieces: list[Piece]) -> xr.Dataset:
+def merge_searches(pieces: list[Piece], recipes: list[str], stops: list[str], **_: list[str]) -> xr.Dataset:
     """Return all recipes' searches over ``(stop, recipe, setting, seed)``, settings padded with NaN."""
     expanded = [piece.data.expand_dims(stop=[piece.stop], recipe=[piece.recipe]) for piece in pieces]
-    merged = xr.combine_by_coords(expanded, join="outer", combine_attrs="override", data_vars="all")
-    for name, variable in merged.data_vars.items():
-        merged[name].attrs = next(data[name].attrs for data in expanded if name in data)
-        merged[name] = variable.transpose("stop", ..., "seed") if "seed" in variable.dims else variable
-    return merged
+    merged = xr.merge(expanded, join="outer", compat="no_conflicts", combine_attrs="override")
+    searched = {piece.recipe for piece in pieces}
+    return merged.reindex(stop=stops, recipe=[name for name in recipes if name in searched])

@@ -104,7 +104,9 @@ def _check_claim(place: str, claim: Claim, experiment: Experiment, measures: dic
         raise StudyError(f"{place}.where: {claim.measure!r} has a dimension {missing[0]!r}; say which label is meant")
     for recipe in _recipes_of(claim):
         if recipe not in experiment.recipes and recipe != "all":
-            raise StudyError(f"{place}: recipe {recipe!r} is not in this experiment; {nearest(recipe, experiment.recipes)}")
+            raise StudyError(
+                f"{place}: recipe {recipe!r} is not in this experiment; {nearest(recipe, experiment.recipes)}"
+            )
     selects = [*experiment.select, "fixed"]
     allowed = {"stop": list(experiment.stop), "select": selects, "snapshot": snapshot_names(experiment)}
     for mode in claim.modes:

@@ -199,9 +199,7 @@ class Planner:
         """Plan what is made once per study: atlas, claims, figures, report."""
         name = self.study.name
         resolved = {key: resolve(key, value) for key, value in self.study.experiments.items()}
-        places = [
-            [e.experiment, e.kind, e.recipe, e.stop, list(e.seeds), e.probe, e.unit.digest] for e in self.entries
-        ]
+        places = [[e.experiment, e.kind, e.recipe, e.stop, list(e.seeds), e.probe, e.unit.digest] for e in self.entries]
         units = list({entry.unit.name + entry.unit.stage: entry.unit for entry in self.entries}.values())
         frozen = {"study": name, "tier": self.study.tier, "experiments": resolved, "places": digest(places)}
         self.add(Unit("plan", name, frozen, {}, f"freeze the plan of {name}"))
@@ -337,4 +335,3 @@ def explain(plan: Plan, root: Path) -> dict[str, list[Unit]]:
         stage: [unit for unit in units.values() if not (root / unit.path).exists()]
         for stage, units in plan.units.items()
     }
-

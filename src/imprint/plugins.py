@@ -119,9 +119,7 @@ def check_options(plugin: Plugin, given: dict) -> dict:
     """
     for name in given:
         if name not in plugin.options:
-            raise StudyError(
-                f"{plugin.kind[:-1]} {plugin.name!r} takes no {name!r}; {nearest(name, plugin.options)}"
-            )
+            raise StudyError(f"{plugin.kind[:-1]} {plugin.name!r} takes no {name!r}; {nearest(name, plugin.options)}")
     for name, default in plugin.options.items():
         if default is REQUIRED and name not in given:
             raise StudyError(f"{plugin.kind[:-1]} {plugin.name!r} needs {name!r}")

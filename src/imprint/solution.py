@@ -44,8 +44,7 @@ class Replicas:
         """The same replicas' weights at the snapshot ``init``."""
         rows, columns = self.cells.T.numpy()
         return {
-            name: self._tensor(self.solution.values(name, "init")[rows, columns])
-            for name in self.solution.parameters
+            name: self._tensor(self.solution.values(name, "init")[rows, columns]) for name in self.solution.parameters
         }
 
     def _own(self, value: Tensor) -> Tensor:

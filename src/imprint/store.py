@@ -179,9 +179,7 @@ def read_tree(path: str | Path) -> xr.DataTree:
     path = Path(path)
     with _opened(path) as store:
         tree = xr.open_datatree(store, engine="zarr", consolidated=False, chunks=None).load()
-    groups = {
-        node.path: _verified(node.to_dataset(inherit=False), path, node.path) for node in tree.subtree
-    }
+    groups = {node.path: _verified(node.to_dataset(inherit=False), path, node.path) for node in tree.subtree}
     verified = xr.DataTree.from_dict(groups)
     verified.attrs.update(tree.attrs)
     return verified

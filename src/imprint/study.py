@@ -327,9 +327,7 @@ def load(root: Path, study: str | None = None) -> Study:
     recipes = read_recipes(root / "recipes.yaml")
     experiments = _experiments(root / "experiments", entry, file)
     experiments = {key: _with_recipes(value, config.recipes) for key, value in experiments.items()}
-    loaded = Study(
-        name=name, tier=entry.tier, device=_device(config.device), recipes=recipes, experiments=experiments
-    )
+    loaded = Study(name=name, tier=entry.tier, device=_device(config.device), recipes=recipes, experiments=experiments)
     unknown = [recipe for recipe in config.recipes if recipe not in recipes]
     if unknown:
         raise StudyError(f"{file}: recipes: {unknown[0]!r} is not in recipes.yaml; {nearest(unknown[0], recipes)}")

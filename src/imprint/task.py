@@ -22,9 +22,7 @@ class Task:
         device: where tensors live.
     """
 
-    def __init__(
-        self, data: xr.Dataset, model: dict, loss: str, precision: str = "float32", device: str = "cpu"
-    ):
+    def __init__(self, data: xr.Dataset, model: dict, loss: str, precision: str = "float32", device: str = "cpu"):
         self.data = data
         self.precision = PRECISIONS[precision]
         self.device = torch.device(device)

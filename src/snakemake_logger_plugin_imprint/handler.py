@@ -22,9 +22,7 @@ MISSING_OUTPUT = re.compile(r"Job (\d+)\s+completed successfully, but")
 RESTART = re.compile(r"Trying to restart job (\d+)")
 EXIT_STATUS = re.compile(r"returned non-zero exit status (\d+)\.$")
 DEATH = re.compile(r"died with <Signals\.(\w+): \d+>\.$")
-CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-)
+CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 SAID_BETTER = re.compile(
     r"Assuming unrestricted shared filesystem|Building DAG of jobs|Using shell:|host: |Select jobs to execute"
     r"|Group jobs: inactive|Conda environments: ignored|Singularity containers: ignored|Reasons:\n"
@@ -133,9 +131,7 @@ class LogHandler(LogHandlerBase):
         if ended and self.job_lines:
             job, seconds = ended
             rest = outlook(self.run, record.created)
-            self.say(
-                f"{self.counter()} {job.name}  {duration(seconds)}" + (f"  ({rest})" if rest else ""), "green"
-            )
+            self.say(f"{self.counter()} {job.name}  {duration(seconds)}" + (f"  ({rest})" if rest else ""), "green")
 
     def job_error(self, record: LogRecord) -> None:
         """A job failed."""
@@ -221,9 +217,7 @@ class LogHandler(LogHandlerBase):
         width = max(map(len, run.total))
         for stage in run.total:
             if stage in run.spent:
-                each = (
-                    f", {duration(run.useful[stage] / run.done[stage])} each" if run.done[stage] > 1 else ""
-                )
+                each = f", {duration(run.useful[stage] / run.done[stage])} each" if run.done[stage] > 1 else ""
                 jobs = f"{run.done[stage]} of {count(run.total[stage])}"
                 lines.append(f"  {stage:<{width}}  {jobs}, {duration(run.spent[stage])} wall time{each}")
         return lines + failed + [f"stopped: {job.name}" for job in unfinished]

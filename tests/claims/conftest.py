@@ -7,9 +7,7 @@ import xarray as xr
 from imprint.claims.evaluate import evaluate
 
 
-def small_atlas(
-    values, *, status=None, select=("best",), snapshots=("init", "final"), recipes, seeds, edge=None
-):
+def small_atlas(values, *, status=None, select=("best",), snapshots=("init", "final"), recipes, seeds, edge=None):
     """An atlas of experiment "toy" with stop "steps".
 
     `values` maps "probe.variable" to (array over (recipe, seed), attrs), stored at the last snapshot and the

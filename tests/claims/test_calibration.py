@@ -17,8 +17,7 @@ def studies(toy, effect, seed, spoil=lambda values: values):
     rng = np.random.default_rng(seed)
     names = [f"a.m{k}" for k in range(MEASURES)]
     claims = {
-        name[2:]: {"measure": name, "contrast": ["muon", "adam"], "expect": {"greater_by": 0.1}}
-        for name in names
+        name[2:]: {"measure": name, "contrast": ["muon", "adam"], "expect": {"greater_by": 0.1}} for name in names
     }
     for _ in range(STUDIES):
         # what seeds share, what measures share, and each one's own: the difference of two replicas has s.d. 2

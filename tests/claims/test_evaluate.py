@@ -97,9 +97,7 @@ def test_value_claims_give_a_row_per_recipe_against_the_bound(toy):
     assert rows["recipes"].tolist() == ["muon", "adam", "adam", "adam"]
     assert rows["verdict"].tolist() == ["supported", "contradicted", "supported", "inconclusive"]
     assert rows["estimate"].tolist() == pytest.approx([1, 2, 2, 2], rel=1e-15)
-    assert rows["effect"].tolist() == pytest.approx(
-        np.array([-0.5, 0.5, 0.5, 0.0]) / EIGHT.std(ddof=1), abs=1e-12
-    )
+    assert rows["effect"].tolist() == pytest.approx(np.array([-0.5, 0.5, 0.5, 0.0]) / EIGHT.std(ddof=1), abs=1e-12)
     assert set(rows["family"]) == {5}  # within is two tests
     assert np.isnan(rows["margin"][2]) and rows["margin"][0] == 1.5
 
@@ -279,9 +277,7 @@ def test_modes_give_a_row_each(toy):
 
 def test_where_names_the_other_dimensions(toy):
     atlas = toy.atlas({"a.x": ([EIGHT, np.zeros(8)], HIGH)})
-    layered = xr.concat(
-        [atlas["toy/a/x"] * k for k in (0.0, 1.0)], dim=xr.IndexVariable("layer", ["one", "two"])
-    )
+    layered = xr.concat([atlas["toy/a/x"] * k for k in (0.0, 1.0)], dim=xr.IndexVariable("layer", ["one", "two"]))
     atlas["toy/a"] = xr.DataTree(xr.Dataset({"x": layered.assign_attrs(HIGH)}))
 
     def rows(**more):
@@ -295,9 +291,7 @@ def test_where_names_the_other_dimensions(toy):
         rows()
     with pytest.raises(ClaimError, match="where: layer is 'too', which is not there; did you mean 'two'"):
         rows(where={"layer": "too"})
-    with pytest.raises(
-        ClaimError, match="measure a.x, where is 'layers', which is not there; did you mean 'layer'"
-    ):
+    with pytest.raises(ClaimError, match="measure a.x, where is 'layers', which is not there; did you mean 'layer'"):
         rows(where={"layers": "two"})
     with pytest.raises(ClaimError, match="requires 'a.x' has the dimension layer; give a measure without it"):
         rows(where={"layer": "two"}, requires={"a.x": {"at_least": 0}})
@@ -416,9 +410,7 @@ def test_refuses_wrong_value_claims(toy, claim, message):
 def test_refuses_a_foreign_atlas(toy):
     atlas = toy.atlas({"a.x": ([EIGHT, np.zeros(8)], HIGH)})
     experiment = toy.spec({"c": contrast()})
-    with pytest.raises(
-        ClaimError, match="experiment other: it is not in the atlas, which has toy; gather it again"
-    ):
+    with pytest.raises(ClaimError, match="experiment other: it is not in the atlas, which has toy; gather it again"):
         evaluate(atlas, {**experiment, "name": "other"})
     del atlas["toy"]["training"]
     with pytest.raises(ClaimError, match="experiment toy: the atlas has no training/status; gather it again"):

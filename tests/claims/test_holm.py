@@ -16,6 +16,4 @@ def test_by_hand():
 
 def test_equals_statsmodels():
     p = np.random.default_rng(0).uniform(size=20) ** 3
-    assert holm(p) == pytest.approx(
-        multipletests(p, method="holm")[1], rel=1e-14
-    )  # products in another order
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1], rel=1e-14)  # products in another order

@@ -93,9 +93,7 @@ def test_interval_is_the_inversion_found_by_bisection(seed, alpha):
         inside = d.mean()
         for _ in range(40):
             middle = (inside + outside) / 2
-            inside, outside = (
-                (middle, outside) if p_shifted(d, 0, middle, none) > 2 * alpha else (inside, middle)
-            )
+            inside, outside = (middle, outside) if p_shifted(d, 0, middle, none) > 2 * alpha else (inside, middle)
         assert end == pytest.approx(inside, abs=1e-8)  # 2^-40 of the bracket, and the oracle's 1e-9 on t
 
 
@@ -177,9 +175,7 @@ def test_units_signs_and_order_do_not_matter():
             assert np.array_equal(getattr(result, name), getattr(scaled, name))
             assert np.array_equal(getattr(result, name), getattr(mirrored, name))
             assert np.array_equal(getattr(result, name), getattr(turned, name)[columns])
-        assert np.array_equal(scaled.low, result.low * scale) and np.array_equal(
-            scaled.high, result.high * scale
-        )
+        assert np.array_equal(scaled.low, result.low * scale) and np.array_equal(scaled.high, result.high * scale)
         assert np.array_equal(mirrored.low, -result.high)
         assert turned.low[columns] == pytest.approx(result.low, abs=1e-12)  # sums in another order
 
@@ -236,9 +232,7 @@ def noise(rng, n, m, correlation=0.5):
 def test_family_wise_error_under_the_complete_null():
     rng = np.random.default_rng(11)
     wrong = sum(signflip(noise(rng, 8, 8)).rejected.any() for _ in range(300))
-    assert (
-        1 <= wrong <= stats.binom.ppf(0.9999, 300, 0.1)
-    )  # a calibrated test fails here once in 10,000 seeds
+    assert 1 <= wrong <= stats.binom.ppf(0.9999, 300, 0.1)  # a calibrated test fails here once in 10,000 seeds
 
 
 def test_intervals_hold_simultaneously_where_nothing_is_null():

@@ -73,10 +73,7 @@ def trace(random, coords, recipes, last, floor):
     rate = 1 + 0.5 * np.arange(len(recipes))[:, None, None]
     fall = floor + 2.3 * np.exp(-5 * rate * (steps / last))[None, None]
     values = fall * np.exp(
-        0.1
-        * random.normal(
-            size=(len(coords["stop"]), len(coords["select"]), len(recipes), len(coords["seed"]), 20)
-        )
+        0.1 * random.normal(size=(len(coords["stop"]), len(coords["select"]), len(recipes), len(coords["seed"]), 20))
     )
     labels = {**{key: coords[key] for key in BASE[:4]}, "step": steps}
     return xr.Dataset(
@@ -95,9 +92,7 @@ def search(random, coords, recipes, metric, settings=7, high_is_good=False):
     values = 1 - 0.2 * curve if high_is_good else curve
     values[:, -1, -1] = np.nan  # the largest rate of the last recipe diverged
     lr = np.array([10.0 ** -(1 + i % 4) for i in range(len(recipes))])[:, None] * 10.0 ** (offset / 2)
-    index = np.broadcast_to(
-        (best[:, :, 0, 0] + settings // 2)[:, None, :], (1, len(coords["select"]), len(recipes))
-    )
+    index = np.broadcast_to((best[:, :, 0, 0] + settings // 2)[:, None, :], (1, len(coords["select"]), len(recipes)))
     shift = np.arange(len(coords["select"]))[None, :, None] * (index > 0)
     chosen = np.repeat(index - shift, len(coords["stop"]), 0).astype(float)
     return xr.Dataset(
@@ -133,9 +128,7 @@ def digits(random, recipes=DIGITS, seeds=SEEDS):
     shift = column(np.array([0, 0.2, 1.0, 0.9, 1.3, 2.2, 1.6, 0.4, 1.1])[kind % 9], "recipe")
 
     def value(level, effect, spread, name, units="1", extra=None):
-        return measure(
-            random, coords, level + effect * shift * trained, spread, extra, long_name=name, units=units
-        )
+        return measure(random, coords, level + effect * shift * trained, spread, extra, long_name=name, units=units)
 
     sharpness = np.exp(value(2.2, -0.7, 0.18, "log"))
     sharpness.attrs.update(long_name="largest eigenvalue of the Hessian", units="1", prefer="")
@@ -145,12 +138,8 @@ def digits(random, recipes=DIGITS, seeds=SEEDS):
     groups = {
         "performance": xr.Dataset(
             {
-                "train_loss": measure(
-                    random, coords, loss, 0.02, long_name="mean loss on the training examples"
-                ),
-                "test_accuracy": measure(
-                    random, coords, accuracy, 0.006, long_name="accuracy on the test examples"
-                ),
+                "train_loss": measure(random, coords, loss, 0.02, long_name="mean loss on the training examples"),
+                "test_accuracy": measure(random, coords, accuracy, 0.006, long_name="accuracy on the test examples"),
             }
         ),
         "calibration": xr.Dataset(
@@ -198,11 +187,7 @@ def digits(random, recipes=DIGITS, seeds=SEEDS):
             }
         ),
         "distance": xr.Dataset(
-            {
-                "distance": value(
-                    4.0, 1.5, 0.15, "Euclidean distance of all parameters from their initialization"
-                )
-            }
+            {"distance": value(4.0, 1.5, 0.15, "Euclidean distance of all parameters from their initialization")}
         ),
         "path_length": xr.Dataset(
             {"path_length": value(9.0, 6.5, 0.5, "sum of the lengths of all updates up to the snapshot")}
@@ -238,9 +223,7 @@ def forgetting(random, recipes=FORGETTING, seeds=SEEDS):
     accuracy = measure(
         random, coords, level, 0.01, {"stage": range(1, 6)}, long_name="test accuracy", prefer="high"
     ).clip(0, 1)
-    learned = xr.concat([accuracy.isel(snapshot=i, stage=i, drop=True) for i in range(5)], "stage").mean(
-        "stage"
-    )
+    learned = xr.concat([accuracy.isel(snapshot=i, stage=i, drop=True) for i in range(5)], "stage").mean("stage")
     learned = (learned.expand_dims(snapshot=stages) + 0 * accuracy.isel(stage=0, drop=True)).transpose(*BASE)
     old = accuracy.isel(stage=slice(0, 4)).mean("stage")
     groups = {

@@ -26,9 +26,7 @@ def test_interval_is_scipys():
 def test_log_interval_is_geometric():
     mean, low, high, _ = frames.interval(np.array([1.0, 100.0]), log=True)
     assert mean == pytest.approx(10, rel=8 * EPS)
-    assert low * high == pytest.approx(
-        100, rel=1e-13
-    )  # symmetric in logarithms; exp of about 29 loses 5 bits
+    assert low * high == pytest.approx(100, rel=1e-13)  # symmetric in logarithms; exp of about 29 loses 5 bits
 
 
 def test_summary_is_interval_by_group():
@@ -166,9 +164,7 @@ def test_chosen_and_edges_are_those_of_the_search(study):
 def test_recipes_may_search_different_hyper_parameters():
     dims, labels = ("stop", "recipe", "setting"), {"stop": ["s"], "recipe": ["a", "b"], "setting": [0, 1]}
     lr, rho = [[[0.1, 1.0], [np.nan, np.nan]]], [[[np.nan, np.nan], [3.0, 4.0]]]
-    data = xr.Dataset(
-        {"loss": ((*dims, "seed"), np.ones((1, 2, 2, 1))), "lr": (dims, lr), "rho": (dims, rho)}, labels
-    )
+    data = xr.Dataset({"loss": ((*dims, "seed"), np.ones((1, 2, 2, 1))), "lr": (dims, lr), "rho": (dims, rho)}, labels)
     name, values = search.tried(data)
     assert name == "learning rate, rho"
     assert values.sel(stop="s").values.tolist() == [[0.1, 1.0], [3.0, 4.0]]
@@ -211,9 +207,7 @@ def luminance(colour):
 @pytest.mark.parametrize("name", style.RECIPES)
 def test_recipes_can_be_seen_on_light_and_dark_pages(name):
     bright = luminance(style.recipe(name)[0])
-    assert (
-        1.05 / (bright + 0.05) > 2.7
-    )  # large marks, which also differ in shape; 3 is WCAG's figure for thin ones
+    assert 1.05 / (bright + 0.05) > 2.7  # large marks, which also differ in shape; 3 is WCAG's figure for thin ones
     assert (bright + 0.05) / (luminance("#14171b") + 0.05) > 2.7
 
 

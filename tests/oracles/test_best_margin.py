@@ -38,9 +38,7 @@ def assert_encloses(x_ND, y_N, classes, name, truth):
     assert upper - lower <= TOLERANCE * upper
 
 
-@pytest.mark.parametrize(
-    ("name", "truth"), [("max", 2 * 7.0), ("spectral", 2**0.5 * 5.0), ("l2", 2**0.5 * 5.0)]
-)
+@pytest.mark.parametrize(("name", "truth"), [("max", 2 * 7.0), ("spectral", 2**0.5 * 5.0), ("l2", 2**0.5 * 5.0)])
 def test_two_opposite_points_of_two_classes(name, truth):
     """Points u = (3, 4) and -u have margin (w_0 - w_1) u, at best 2 ||u||_1, sqrt(2) ||u||, sqrt(2) ||u||."""
     x_ND = torch.tensor([[3.0, 4.0], [-3.0, -4.0]], dtype=torch.float64)
@@ -63,9 +61,7 @@ def test_l2_against_least_distance_programming(seed):
     solution, _ = nnls(system, target)
     residual = system @ solution - target
     machine = -residual[:-1] / residual[-1]
-    assert (rows_KP @ machine).min() == pytest.approx(
-        1, abs=1e-9
-    )  # feasible to rounding, times the condition
+    assert (rows_KP @ machine).min() == pytest.approx(1, abs=1e-9)  # feasible to rounding, times the condition
     assert_encloses(x_ND, y_N, 4, "l2", 1 / np.linalg.norm(machine))
 
 
@@ -115,9 +111,7 @@ def test_mean_gradient_is_the_adjoint_and_the_loops():
     torch.testing.assert_close((gaps_NC * multipliers_NC).sum(), (gradient_CD * weights_CD).sum())
     others = multipliers_NC[torch.nn.functional.one_hot(y_N, 4) == 0].numpy()
     looped = others @ constraint_gradients(x_ND, y_N, 4)
-    np.testing.assert_allclose(
-        gradient_CD.numpy().ravel(), looped, rtol=1e-12, atol=1e-12
-    )  # sums of 48 terms
+    np.testing.assert_allclose(gradient_CD.numpy().ravel(), looped, rtol=1e-12, atol=1e-12)  # sums of 48 terms
 
 
 @pytest.mark.parametrize("name", margins.NORMS)

@@ -42,9 +42,7 @@ def network():
 
 def start(dense_RPP):
     generator = torch.Generator().manual_seed(1)
-    return torch.randn(dense_RPP.shape[-1], generator=generator, dtype=torch.float64).expand(
-        len(dense_RPP), -1
-    )
+    return torch.randn(dense_RPP.shape[-1], generator=generator, dtype=torch.float64).expand(len(dense_RPP), -1)
 
 
 def dense_operator(dense_RPP):

@@ -37,9 +37,7 @@ def test_one_class_has_no_area():
 
 def oracle_fleet(seeds, reads):
     """Networks that read one latent coordinate: the linear one, or the size of the first slab coordinate."""
-    parts = [
-        slabs.build(slabs=3, dimensions=4, train=10, validation=10, test=1000, seed=seed) for seed in seeds
-    ]
+    parts = [slabs.build(slabs=3, dimensions=4, train=10, validation=10, test=1000, seed=seed) for seed in seeds]
     data = xr.concat(parts, xr.IndexVariable("seed", seeds), data_vars="all")
     task = Task(data, {"name": "mlp", "hidden": [2], "bias": False}, "cross_entropy", precision="float64")
     direction_SD = data["blocks_rotation"].sel(latent={"linear": 0, "slab": 1}[reads]).values

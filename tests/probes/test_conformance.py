@@ -60,9 +60,7 @@ def test_literals(path):
     for name, entry in found["MEASURES"].items():
         assert name.isidentifier()
         assert set(entry) == {"long_name", "units", "dims", "prefer", "source"}, name
-        assert all(entry[key] and isinstance(entry[key], str) for key in ("long_name", "units", "source")), (
-            name
-        )
+        assert all(entry[key] and isinstance(entry[key], str) for key in ("long_name", "units", "source")), name
         assert isinstance(entry["dims"], tuple) and all(dim.isidentifier() for dim in entry["dims"]), name
         assert entry["prefer"] in ("high", "low", None), name
 
@@ -130,6 +128,4 @@ def test_each_replica_alone_and_in_another_order(case):
     reordered = module.measure(Solution(solution.data.isel(cells)), task)
     xr.testing.assert_allclose(whole.isel(cells), reordered, **CLOSE)
     alone = {"setting": [1], "seed": [2]}
-    xr.testing.assert_allclose(
-        whole.isel(alone), module.measure(Solution(solution.data.isel(alone)), task), **CLOSE
-    )
+    xr.testing.assert_allclose(whole.isel(alone), module.measure(Solution(solution.data.isel(alone)), task), **CLOSE)

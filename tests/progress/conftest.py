@@ -75,9 +75,7 @@ class Pipeline:
         """Run in a pseudo-terminal of 24 rows and 120 columns; both streams are what it was sent."""
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
-        environment = {
-            name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")
-        }
+        environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
         process = subprocess.Popen(
             self.command(*options),
             cwd=self.folder,

@@ -69,9 +69,7 @@ def test_a_second_attempt_that_works_is_no_failure(pipeline):
 def test_missing_output_is_a_failure_of_its_job(pipeline):
     done = pipeline.write([ADAM], "echo forgot the output").run()
     assert done.status == 1
-    assert re.search(
-        rf"FAILED train {ADAM} after {SECONDS}: Job \d+ +completed successfully, but", done.stderr
-    )
+    assert re.search(rf"FAILED train {ADAM} after {SECONDS}: Job \d+ +completed successfully, but", done.stderr)
     assert "    | forgot the output" in done.stderr
     assert f"failed: train {ADAM}" in done.stderr
 

@@ -47,9 +47,7 @@ class Page(HTMLParser):
         self.addresses += [
             given[key] for key in ("src", "href", "xlink:href", "srcset", "action", "poster") if key in given
         ]
-        self.targets += [
-            given["href"][1:] for _ in [0] if tag == "a" and given.get("href", "").startswith("#")
-        ]
+        self.targets += [given["href"][1:] for _ in [0] if tag == "a" and given.get("href", "").startswith("#")]
         if "data-claim" in given:
             self.cells.append((given["data-claim"], given["data-recipes"], given["data-place"]))
         if re.fullmatch("h[1-6]", tag):
@@ -83,9 +81,7 @@ def figures(study, tmp_path_factory):
     handed = []
     for name, experiment in DRAWN:
         svg, png, csv = (folder / f"{experiment}-{name}.{end}" for end in ("svg", "png", "csv"))
-        render.render(
-            name, atlas, claims, specs[experiment] if experiment else list(specs.values()), svg, png, csv
-        )
+        render.render(name, atlas, claims, specs[experiment] if experiment else list(specs.values()), svg, png, csv)
         module = render.module(name)
         handed.append(
             {
@@ -117,9 +113,7 @@ def page(written):
 
 def again(study, figures, path, claims=None):
     """Text of a report of the example study with other claims."""
-    build.build(
-        study[0], study[1] if claims is None else claims, list(study[2].values()), figures, PROVENANCE, path
-    )
+    build.build(study[0], study[1] if claims is None else claims, list(study[2].values()), figures, PROVENANCE, path)
     return path.read_text(encoding="utf-8")
 
 
@@ -161,9 +155,7 @@ def test_headings_skip_no_level(page):
 
 def test_every_row_is_there_once(study, page):
     rows = study[1]
-    expected = sorted(
-        zip(rows["experiment"] + "/" + rows["claim"], rows["recipes"], rows["mode"], strict=True)
-    )
+    expected = sorted(zip(rows["experiment"] + "/" + rows["claim"], rows["recipes"], rows["mode"], strict=True))
     assert sorted(page.cells) == expected
 
 
@@ -175,9 +167,7 @@ def test_controls_that_came_out_are_said_first(page):
 
 def test_a_failed_control_is_a_warning(study, figures, tmp_path):
     claims = study[1].copy()
-    claims.loc[(claims["claim"] == "linear_randomized") & (claims["recipes"] == "muon"), "verdict"] = (
-        "contradicted"
-    )
+    claims.loc[(claims["claim"] == "linear_randomized") & (claims["recipes"] == "muon"), "verdict"] = "contradicted"
     claims.loc[(claims["claim"] == "trains") & (claims["recipes"] == "lion"), "verdict"] = "untested"
     text = again(study, figures, tmp_path / "report.html", claims)
     alarm = re.search(r'<div class="state alarm" role="alert">(.*?)</div>', text, re.DOTALL).group(1)

@@ -11,9 +11,7 @@ from imprint.tasks import sources
 
 
 def pytest_configure(config):
-    config.addinivalue_line(
-        "markers", "mnist: reads MNIST or Fashion-MNIST from IMPRINT_DATA or the user's cache"
-    )
+    config.addinivalue_line("markers", "mnist: reads MNIST or Fashion-MNIST from IMPRINT_DATA or the user's cache")
 
 
 def idx_bytes(array):

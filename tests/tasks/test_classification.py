@@ -41,9 +41,7 @@ def test_index_leads_to_the_image(data, request):
         index = built[f"index_{split}"].values
         pixels = built[f"x_{split}"].values * built.attrs["pixel_std"] + built.attrs["pixel_mean"]
         # a few roundings to float32 of values up to 255: 255 * 2^-22
-        np.testing.assert_allclose(
-            pixels, raw[f"x_{file}"][index].reshape(len(index), -1), atol=255 * 2.0**-22
-        )
+        np.testing.assert_allclose(pixels, raw[f"x_{file}"][index].reshape(len(index), -1), atol=255 * 2.0**-22)
         np.testing.assert_array_equal(built[f"y_{split}"], raw[f"y_{file}"][index])
 
 

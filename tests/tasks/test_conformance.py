@@ -63,9 +63,7 @@ def test_there_are_tasks():
 def test_literals(name):
     literals = literals_of(name)
     for constant, kind in LITERALS.items():
-        assert isinstance(literals[constant], kind), (
-            f"{name}.{constant} is missing or no {kind.__name__} literal"
-        )
+        assert isinstance(literals[constant], kind), f"{name}.{constant} is missing or no {kind.__name__} literal"
     assert all(isinstance(view, str) for view in literals["VIEWS"])
 
 

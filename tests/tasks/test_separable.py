@@ -78,10 +78,7 @@ def test_sizes_classes_and_scale(drawn):
 def test_splits_share_the_means():
     data = separable.build(classes=3, dimensions=4, points=300, validation=300, test=300, noise=0.1, seed=1)
     for label in range(3):
-        means = [
-            data[f"x_{split}"].values[data[f"y_{split}"].values == label].mean(0)
-            for split in ("train", "test")
-        ]
+        means = [data[f"x_{split}"].values[data[f"y_{split}"].values == label].mean(0) for split in ("train", "test")]
         # two means of 100 points with deviation 0.1, within 5 standard errors of their difference
         np.testing.assert_allclose(*means, atol=5 * 0.1 * np.sqrt(2 / 100))
     assert not np.isin(data["x_test"].values, data["x_train"].values).any()
@@ -129,7 +126,5 @@ def test_impossible_options_are_refused(options, message):
 def test_unsolved_program_is_an_error(monkeypatch):
     unsolved = SimpleNamespace(status=4, message="numerical difficulties")
     monkeypatch.setattr(separable, "linprog", lambda *args, **options: unsolved)
-    with pytest.raises(
-        RuntimeError, match="linear program of the margin was not solved: numerical difficulties"
-    ):
+    with pytest.raises(RuntimeError, match="linear program of the margin was not solved: numerical difficulties"):
         separable.build(seed=0)

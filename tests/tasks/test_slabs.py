@@ -108,9 +108,7 @@ def test_rotation_connects_points_and_latent_points(drawn):
     # norms of latent points are below sqrt(20), each float32 rounding is 6e-8 of it
     assert np.abs(x @ rotation.T - latent).max() < 1e-6
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(20), atol=1e-6)
-    np.testing.assert_array_equal(
-        x.astype(np.float32), (latent.astype(np.float64) @ rotation).astype(np.float32)
-    )
+    np.testing.assert_array_equal(x.astype(np.float32), (latent.astype(np.float64) @ rotation).astype(np.float32))
 
 
 def test_view_names_the_coordinates(drawn):
@@ -144,8 +142,7 @@ def test_margin_scales_gaps():
     slab = np.abs(data["blocks_latent"].values[:, 1:])
     edges = np.array([0, 0.16, 0.26, 0.58, 0.68, 1])  # width (2 - 8 * 0.05) / 5 = 0.32, gaps 0.1
     inside = [
-        (slab >= low - ROUNDING) & (slab <= high + ROUNDING)
-        for low, high in zip(edges[::2], edges[1::2], strict=True)
+        (slab >= low - ROUNDING) & (slab <= high + ROUNDING) for low, high in zip(edges[::2], edges[1::2], strict=True)
     ]
     assert np.logical_or.reduce(inside).all()
     assert all(part.any() for part in inside)

@@ -134,9 +134,7 @@ def test_next_mirror_replaces_one_that_is_wrong(tiny, served, monkeypatch):
         (root / place).mkdir()
         (root / place / TRAIN_LABELS).write_bytes(content)
     (folder / TRAIN_LABELS).unlink()
-    monkeypatch.setitem(
-        sources.MIRRORS, "mnist", [f"{address}absent/", f"{address}wrong/", f"{address}right/"]
-    )
+    monkeypatch.setitem(sources.MIRRORS, "mnist", [f"{address}absent/", f"{address}wrong/", f"{address}right/"])
     np.testing.assert_array_equal(sources.load("mnist")["y_train"], arrays[TRAIN_LABELS])
     assert sorted(os.listdir(folder)) == sorted(SPLITS.values())
 

@@ -50,9 +50,7 @@ def test_output_goes_to_the_files_of_the_shell_that_calls(bench, address):
     subprocess.run(["bash", "-c", script], cwd=bench.folder, env=bench.environment(address), check=True)
     read = {name: (bench.folder / f"{name}.log").read_text() for name in ("out", "err", "both", "piped")}
     assert read["out"] == "to stdout\n" and read["err"] == "to stderr\n"
-    assert (
-        sorted(read["both"].splitlines()) == sorted(read["piped"].splitlines()) == ["to stderr", "to stdout"]
-    )
+    assert sorted(read["both"].splitlines()) == sorted(read["piped"].splitlines()) == ["to stderr", "to stdout"]
 
 
 def test_reads_the_stdin_of_the_client(bench, address):
@@ -70,9 +68,7 @@ def test_environment_folder_umask_and_arguments_are_the_clients(bench, address):
     (bench.folder / "sub").mkdir()
     raw = os.fsdecode(b"\xff\xfe")
     for number in range(2):
-        environment = bench.environment(
-            address, **{f"ONLY_{number}": "yes", "RAW": raw, "TMPDIR": f"/tmp/{number}"}
-        )
+        environment = bench.environment(address, **{f"ONLY_{number}": "yes", "RAW": raw, "TMPDIR": f"/tmp/{number}"})
         del environment["HOME"]
         options = {"env": environment, "cwd": bench.folder / "sub", "umask": 0o027}
         warm = bench.run("where", **options)

@@ -66,9 +66,7 @@ class Readings:
         self.seeds = list(experiment["seeds"])
         if self.name not in atlas.children:
             held = ", ".join(atlas.children) or "none"
-            raise ClaimError(
-                f"experiment {self.name}: it is not in the atlas, which has {held}; gather it again"
-            )
+            raise ClaimError(f"experiment {self.name}: it is not in the atlas, which has {held}; gather it again")
         self.groups = {name: node.to_dataset() for name, node in atlas[self.name].children.items()}
         if "status" not in self.groups.get("training", ()):
             raise ClaimError(f"experiment {self.name}: the atlas has no training/status; gather it again")
@@ -162,9 +160,7 @@ class Readings:
             )
         return array
 
-    def _where(
-        self, claim: str, key: str, measure: str, array: xr.DataArray, where: dict | None
-    ) -> xr.DataArray:
+    def _where(self, claim: str, key: str, measure: str, array: xr.DataArray, where: dict | None) -> xr.DataArray:
         extra = [dim for dim in array.dims if dim not in PLACES]
         for dim, label in (where or {}).items():
             self._check(claim, f"{key} {measure}, where", dim, extra)

@@ -158,9 +158,7 @@ def _invert(ends: tuple[np.ndarray, np.ndarray], rank: int) -> tuple[float, floa
     return np.partition(low_S, rank)[rank], -np.partition(-high_S, rank)[rank]
 
 
-def _facing_zero(
-    low_M: np.ndarray, step_M: np.ndarray, rejected_M: np.ndarray, above_M: np.ndarray
-) -> np.ndarray:
+def _facing_zero(low_M: np.ndarray, step_M: np.ndarray, rejected_M: np.ndarray, above_M: np.ndarray) -> np.ndarray:
     """Lower ends that agree with the step-down decision; `above_M` is where the mean is above 0."""
     stepped_M = np.where(above_M & (low_M <= 0), step_M, low_M)
     return np.where(rejected_M, stepped_M, np.minimum(low_M, 0.0))

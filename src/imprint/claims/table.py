@@ -76,6 +76,4 @@ def _check(found: list[str], path: Path) -> None:
     missing = [name for name in COLUMNS if name not in found]
     unknown = [name for name in found if name not in COLUMNS]
     if missing or unknown:
-        raise ValueError(
-            f"{path}: no table of claims: columns {missing} missing, {unknown} unknown; make it again"
-        )
+        raise ValueError(f"{path}: no table of claims: columns {missing} missing, {unknown} unknown; make it again")

@@ -52,4 +52,3 @@ def _flat(value: object, key: str = "") -> dict[str, str]:
     if isinstance(value, dict):
         return {k: v for name, item in value.items() for k, v in _flat(item, f"{key}.{name}" if key else name).items()}
     return {key: json.dumps(plain(value))}
-

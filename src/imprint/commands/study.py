@@ -17,15 +17,19 @@ PRELOAD = (
 def main(argv: list[str]) -> int:
     """Run Snakemake on a study, its jobs in processes that need not import everything anew.
 
-    Arguments that are not known here go to Snakemake.
+    What follows ``--`` goes to Snakemake.
     """
+    own, rest = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     parser = argparse.ArgumentParser(prog="imprint study", description=__doc__)
     parser.add_argument("study", nargs="?", help="an entry of studies in config.yaml; default is the one it names")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="show what would run, and why")
     parser.add_argument("--cold", action="store_true", help="every job starts its own interpreter")
-    arguments, rest = parser.parse_known_args(argv)
+    arguments = parser.parse_args(own)
     plan = planning.build(Path("."), arguments.study)
     command = [sys.executable, "-m", "snakemake", "--logger", "imprint", "--config", f"study={plan.study.name}", *rest]
-    if arguments.cold or {"-n", "--dry-run", "--dryrun"} & set(rest) or "--executor" in rest:
+    if arguments.dry_run:
+        command.append("--dry-run")
+    if arguments.cold or arguments.dry_run or "--executor" in rest:
         status = subprocess.run(command).returncode
     else:
         with warm.server(PRELOAD) as address:

@@ -33,9 +33,7 @@ def stages_of(values: xr.DataArray) -> list[str]:
 def data(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> pd.DataFrame:
     """Tidy accuracies (base axes, stage, value), and `learned` and `old` at the last snapshot."""
     group = frames.required(atlas, experiment["name"], "accuracy_matrix", ("accuracy", "learned", "old"))
-    matrix = frames.tidy(group["accuracy"].sel(snapshot=stages_of(group["accuracy"]))).assign(
-        measure="accuracy"
-    )
+    matrix = frames.tidy(group["accuracy"].sel(snapshot=stages_of(group["accuracy"]))).assign(measure="accuracy")
     last = [frames.tidy(group[name]).assign(measure=name) for name in ("learned", "old")]
     end = stages_of(group["accuracy"])[-1]
     kept = [part[part["snapshot"] == end] for part in last]
@@ -110,9 +108,7 @@ def planes(figure, tidy: pd.DataFrame, protocols: list, recipes: list[str]) -> N
     axes = figure.subplots(1, len(protocols), squeeze=False, sharex=True, sharey=True)[0]
     for ax, protocol in zip(axes, protocols, strict=True):
         own = tidy[(tidy["stop"] == protocol[0]) & (tidy["select"] == protocol[1])]
-        marks.plane(
-            ax, own.pivot_table(index=["recipe", "seed"], columns="measure", values="value"), "learned", "old"
-        )
+        marks.plane(ax, own.pivot_table(index=["recipe", "seed"], columns="measure", values="value"), "learned", "old")
         ax.set_title(words(protocol, protocols), fontweight="normal", fontsize=8)
         ax.set_xlabel("learned: accuracy just after a task", loc="left", fontsize=7.5)
         ax.locator_params(axis="x", nbins=4)

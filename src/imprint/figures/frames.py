@@ -92,9 +92,7 @@ def mode_titles(found: list[tuple[str, str, str]]) -> dict[tuple[str, str, str],
     parts = [0, 1, 2] if len(found) == 1 else [i for i in range(3) if len({mode[i] for mode in found}) > 1]
     words = ("stop: {}", "select: {}", "{}")
     return {
-        mode: "\n".join(
-            words[i].format(mode[i].replace("_", " ")) for i in parts if mode[i] not in ("fixed", "")
-        )
+        mode: "\n".join(words[i].format(mode[i].replace("_", " ")) for i in parts if mode[i] not in ("fixed", ""))
         for mode in found
     }
 

@@ -123,13 +123,7 @@ def block(ax: Axes, table: pd.DataFrame, names: list[str], recipes: list[str]):
     numbers = values["effect"].to_numpy(float).reshape(shape)
     for (i, j), number in np.ndenumerate(numbers):
         ink = style.INK if np.isnan(shown[i, j]) else style.CELL_INK[int(abs(shown[i, j]) > 0.65 * FULL)]
-        text = (
-            "·"
-            if np.isnan(number)
-            else f"{round(number, 1) + 0.0:+.1f}"
-            if abs(number) < 9.95
-            else f"{number:+.0f}"
-        )
+        text = "·" if np.isnan(number) else f"{round(number, 1) + 0.0:+.1f}" if abs(number) < 9.95 else f"{number:+.0f}"
         ax.text(j + 0.5, i + 0.5, text.replace("-", "−"), ha="center", va="center", fontsize=6, color=ink)
     ax.set(ylim=(len(names), 0))
     ax.set_xticks(np.arange(len(recipes)) + 0.5, recipes, rotation=55, ha="right", rotation_mode="anchor")

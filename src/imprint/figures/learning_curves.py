@@ -39,9 +39,7 @@ def draw(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> Figure:
     if table.empty:
         return style.note("No trace of the training is in the atlas.")
     pairs = set(zip(table["stop"], table["select"], strict=True))
-    protocols = [
-        (s, c) for s in experiment["stop"] for c in [*experiment["select"], "fixed"] if (s, c) in pairs
-    ]
+    protocols = [(s, c) for s in experiment["stop"] for c in [*experiment["select"], "fixed"] if (s, c) in pairs]
     recipes = style.ordered(table["recipe"])
     columns = min(len(protocols), COLUMNS)
     rows = -(-len(protocols) // columns)

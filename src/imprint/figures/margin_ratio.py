@@ -67,9 +67,7 @@ def cells(ax: Axes, table: pd.DataFrame, recipes: list[str], norms: list[str]):
         ink = style.CELL_INK[int(row["mean"] > 0.7)]
         ax.text(x + 0.5, y + 0.5, text, ha="center", va="center", color=ink, fontsize=7.5, linespacing=1.0)
         if row["own"]:
-            ax.add_patch(
-                Rectangle((x + 0.03, y + 0.05), 0.94, 0.9, fill=False, edgecolor="#ee7830", linewidth=2.2)
-            )
+            ax.add_patch(Rectangle((x + 0.03, y + 0.05), 0.94, 0.9, fill=False, edgecolor="#ee7830", linewidth=2.2))
     ax.set(ylim=(len(recipes), 0))
     ax.set_xticks(np.arange(len(norms)) + 0.5, [f"{norm} norm" for norm in norms])
     ax.set_yticks(np.arange(len(recipes)) + 0.5, recipes)

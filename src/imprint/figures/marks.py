@@ -26,13 +26,9 @@ def strip(ax: Axes, part: pd.DataFrame, recipes: list[str], seeds: int, log: boo
         colour, marker = style.recipe(name)
         own = part[part["recipe"] == name]
         if own.empty:
-            ax.text(
-                0.5, y, "no replica", transform=ax.get_yaxis_transform(), ha="center", va="center", fontsize=7
-            )
+            ax.text(0.5, y, "no replica", transform=ax.get_yaxis_transform(), ha="center", va="center", fontsize=7)
             continue
-        jitter = np.linspace(-0.24, 0.24, max(seeds, 2))[
-            own["seed"].rank(method="dense").astype(int) % seeds - 1
-        ]
+        jitter = np.linspace(-0.24, 0.24, max(seeds, 2))[own["seed"].rank(method="dense").astype(int) % seeds - 1]
         ax.plot(own["value"], y + jitter, marker=marker, color=colour, **SEED)
         row = means.loc[name]
         if np.isfinite(row["low"]):

@@ -24,13 +24,7 @@ def data(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> pd.DataF
     columns = [*frames.KEYS, "step", "train_loss"]
     if training is None or not {"snapshot_step", "train_loss"} <= set(training.data_vars):
         return pd.DataFrame(columns=columns)
-    table = (
-        training[["snapshot_step", "train_loss"]]
-        .rename(snapshot_step="step")
-        .to_dataframe()
-        .reset_index()
-        .dropna()
-    )
+    table = training[["snapshot_step", "train_loss"]].rename(snapshot_step="step").to_dataframe().reset_index().dropna()
     table = frames.pooled(table[table["snapshot"].isin(frames.endpoint(training["snapshot"].values))])
     return table[columns].reset_index(drop=True)
 

@@ -66,9 +66,7 @@ def data(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> pd.DataF
     )
     table = table[np.isfinite(table["tried"])].assign(metric=metric)
     picked = frames.tidy(search["chosen"])
-    groups = picked.groupby(["stop", "recipe", "value"])["select"].agg(
-        lambda names: " ".join(map(str, names))
-    )
+    groups = picked.groupby(["stop", "recipe", "value"])["select"].agg(lambda names: " ".join(map(str, names)))
     keys = list(zip(table["stop"], table["recipe"], table["setting"].astype(float), strict=True))
     table["chosen"] = [groups.get(key, "") for key in keys]
     edges = search["chosen"].where(search["at_edge"] == 1)
@@ -89,11 +87,7 @@ def draw(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> Figure:
         style.ordered(table["recipe"]),
         [stop for stop in experiment["stop"] if stop in set(table["stop"])],
     )
-    selects = [
-        name
-        for name in experiment["select"]
-        if table["chosen"].str.split().map(lambda c, n=name: n in c).any()
-    ]
+    selects = [name for name in experiment["select"] if table["chosen"].str.split().map(lambda c, n=name: n in c).any()]
     columns = min(COLUMNS, len(recipes))
     rows = -(-len(recipes) // columns)
     drawing = style.figure(1.1 + 1.95 * max(columns, 2), 0.9 + 1.6 * rows)
@@ -117,9 +111,7 @@ def draw(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> Figure:
         style.log_ticks(axes[0, 0].yaxis)
     drawing.supxlabel(tried(seen)[0], fontsize=8.5)
     drawing.supylabel(frames.title(seen[metric], metric), fontsize=8.5)
-    drawing.legend(
-        handles=handles(stops, selects, bool(table["edge"].any())), loc="outside upper left", ncols=6
-    )
+    drawing.legend(handles=handles(stops, selects, bool(table["edge"].any())), loc="outside upper left", ncols=6)
     return drawing
 
 
@@ -133,13 +125,9 @@ def curve(ax: Axes, part: pd.DataFrame, name: str, line, selects: list[str]) -> 
     """Curve of one recipe under one stop rule, with ranges, chosen settings and diverged rates."""
     colour, marker = style.recipe(name)
     ax.vlines(part["tried"], part["low"], part["high"], color=colour, linewidth=1.2)
-    ax.plot(
-        part["tried"], part["mean"], color=colour, marker=marker, linestyle=line, markersize=4, linewidth=1.4
-    )
+    ax.plot(part["tried"], part["mean"], color=colour, marker=marker, linestyle=line, markersize=4, linewidth=1.4)
     gone = part[part["n"] == 0]["tried"]
-    ax.plot(
-        gone, np.full(len(gone), 0.04), "x", color=style.INK, markersize=5, transform=ax.get_xaxis_transform()
-    )
+    ax.plot(gone, np.full(len(gone), 0.04), "x", color=style.INK, markersize=5, transform=ax.get_xaxis_transform())
     for row in part.to_dict("records"):
         for select in row["chosen"].split():
             ring = RINGS[selects.index(select) % len(RINGS)] if select in selects else "o"
@@ -167,9 +155,7 @@ def handles(stops: list[str], selects: list[str], edge: bool) -> list[Line2D]:
     ]
     ring = {"linestyle": "", "markerfacecolor": "none", "markersize": 9, "markeredgewidth": 1.3}
     entries += [
-        Line2D(
-            [], [], marker=RINGS[i % len(RINGS)], markeredgecolor=style.INK, label=f"chosen: {name}", **ring
-        )
+        Line2D([], [], marker=RINGS[i % len(RINGS)], markeredgecolor=style.INK, label=f"chosen: {name}", **ring)
         for i, name in enumerate(selects)
     ]
     if edge:

@@ -78,9 +78,7 @@ def draw(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> Figure:
     rows = len(names) if len(modes) > 1 else -(-len(names) // columns)
     height = 0.85 + 0.2 * len(recipes)
     drawing = style.figure(1.4 + 2.35 * max(columns, 2), 0.4 + rows * height)
-    axes = drawing.subplots(
-        rows, columns, squeeze=False, sharey=True, sharex="row" if len(modes) > 1 else False
-    )
+    axes = drawing.subplots(rows, columns, squeeze=False, sharey=True, sharex="row" if len(modes) > 1 else False)
     titles = frames.mode_titles(modes)
     cells = [(name, mode) for name in names for mode in modes]
     for ax in axes.flat[len(cells) :]:

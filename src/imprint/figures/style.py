@@ -145,9 +145,7 @@ def recipe_handles(names) -> list[Line2D]:
 
 def verdict_handles(names) -> list[Line2D]:
     """Legend entries of verdicts."""
-    return [
-        Line2D([], [], linestyle="", label=name, **verdict_marker(name)) for name in VERDICTS if name in names
-    ]
+    return [Line2D([], [], linestyle="", label=name, **verdict_marker(name)) for name in VERDICTS if name in names]
 
 
 def verdict_marker(name: str) -> dict:

@@ -33,14 +33,11 @@ def data(atlas: xr.DataTree, claims: pd.DataFrame, experiments: list[dict]) -> p
     rows = claims[claims["experiment"].isin(order)]
     named = list(zip(rows["experiment"], rows["claim"], strict=True))
     place = [
-        (k != "control", order.index(name[0]), named.index(name))
-        for k, name in zip(rows["kind"], named, strict=True)
+        (k != "control", order.index(name[0]), named.index(name)) for k, name in zip(rows["kind"], named, strict=True)
     ]
     rows = rows.iloc[sorted(range(len(rows)), key=place.__getitem__)]
     scaled = [standardized(row) for row in rows.to_dict("records")]
-    return rows.assign(
-        **pd.DataFrame(scaled, index=rows.index, columns=["position", "lower", "upper"], dtype=float)
-    )
+    return rows.assign(**pd.DataFrame(scaled, index=rows.index, columns=["position", "lower", "upper"], dtype=float))
 
 
 def standardized(row: dict) -> tuple[float, float, float]:
@@ -90,14 +87,10 @@ def draw(atlas: xr.DataTree, claims: pd.DataFrame, experiments: list[dict]) -> F
             draw_rows(ax, y, content, reach)
         else:
             size = {"section": 10, "experiment": 9, "claim": 8}[kind]
-            beside(
-                ax, y, 0, -250 if kind != "claim" else -244, content, size, "left", style.INK, kind != "claim"
-            )
+            beside(ax, y, 0, -250 if kind != "claim" else -244, content, size, "left", style.INK, kind != "claim")
     finish(ax, reach)
     shown = [name for name in style.VERDICTS if name in set(rows["verdict"])]
-    drawing.legend(
-        handles=style.verdict_handles(shown), loc="outside upper right", ncols=len(shown), handletextpad=0.2
-    )
+    drawing.legend(handles=style.verdict_handles(shown), loc="outside upper right", ncols=len(shown), handletextpad=0.2)
     return drawing
 
 
@@ -107,9 +100,7 @@ def bundles(rows: list[dict]) -> list[list[dict]]:
     result = []
     for _, group in itertools.groupby(rows, key=lambda row: (row["kind"], *(row[key] for key in keys))):
         group = list(group)
-        whole = len(group) > 1 and all(
-            row["kind"] == "control" and row["verdict"] == "supported" for row in group
-        )
+        whole = len(group) > 1 and all(row["kind"] == "control" and row["verdict"] == "supported" for row in group)
         result += [group] if whole else [[row] for row in group]
     return result
 

@@ -45,7 +45,7 @@ def fit(fleet: Fleet, recorder: Recorder) -> None:
         plugins=[LightningEnvironment()],
         max_steps=steps,
         max_epochs=1,
-        min_steps=0,
+        min_epochs=0,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -46,7 +46,10 @@ class Recorder:
         self.in_a_row = {key: torch.zeros(count, dtype=torch.int64) for key in ["stop", *snapshots]}
         self.rows: list[dict[str, np.ndarray]] = []
         self.evaluated: list[int] = []
-        self._masks = {name: fleet.task.stage_of(name) for name in ("train", "validation")}
+        self._examples = {
+            name: [torch.nonzero(fleet.task.stage_of(name) == stage).flatten() for stage in range(stages)]
+            for name in ("train", "validation")
+        }
         self._keep("init", torch.ones(count, dtype=torch.bool))
         self.evaluate()
 
@@ -117,29 +120,38 @@ class Recorder:
         fleet = self.fleet
         fleet.measure_gradient()
         ids = fleet.ids
-        weights = fleet.layout.unflatten(fleet.flat)
-        losses, accuracies = {}, {}
-        with torch.no_grad():
-            for split in ("train", "validation"):
-                x, y = fleet.split(split)
-                logits = fleet.task.logits(weights, x)
-                mask = self._masks[split].expand(logits.shape[:-1]) == fleet.stage.to(fleet.task.device).unsqueeze(1)
-                count = mask.sum(1)
-                losses[split] = ((fleet.task.loss(logits, y) * mask).sum(1) / count).double().cpu()
-                accuracies[split] = (((logits.argmax(-1) == y) & mask).sum(1) / count).double().cpu()
+        train_loss, _ = self._performance("train")
+        validation_loss, validation_accuracy = self._performance("validation")
         return {
             "passes": torch.full((len(ids),), float(fleet.step_count), dtype=torch.float64),
             "stage": fleet.stage.double(),
             "batch_loss": fleet.batch_loss[ids],
-            "train_loss": losses["train"],
-            "validation_loss": losses["validation"],
-            "validation_accuracy": accuracies["validation"],
+            "train_loss": train_loss,
+            "validation_loss": validation_loss,
+            "validation_accuracy": validation_accuracy,
             "learning_rate": fleet.optimizer.rates(),
             "gradient_norm": fleet.gradient_norm[ids],
             "update_norm": fleet.update_norm[ids],
             "weight_norm": torch.linalg.vector_norm(fleet.flat, dim=1).double().cpu(),
             "path_length": fleet.path_length[ids],
         }
+
+    @torch.no_grad()
+    def _performance(self, split: str) -> tuple[Tensor, Tensor]:
+        """Return loss and accuracy ``[R]`` of each active row on the examples of the task it is at."""
+        fleet = self.fleet
+        loss, accuracy = (torch.full((len(fleet),), torch.nan, dtype=torch.float64) for _ in range(2))
+        x, y = fleet.split(split)
+        for stage in fleet.stage.unique().tolist():
+            rows = torch.nonzero(fleet.stage == stage).flatten()
+            chosen = self._examples[split][stage]
+            own_x, own_y = (x[rows], y[rows]) if fleet.task.seeded else (x, y)
+            if fleet.task.stages > 1:
+                own_x, own_y = own_x[..., chosen, :], own_y[..., chosen]
+            logits = fleet.task.logits(fleet.layout.unflatten(fleet.flat[rows]), own_x)
+            loss[rows] = fleet.task.loss(logits, own_y).mean(1).double().cpu()
+            accuracy[rows] = (logits.argmax(-1) == own_y).double().mean(1).cpu()
+        return loss, accuracy
 
     def _spread(self, value: Tensor) -> np.ndarray:
         row = np.full(len(self.fleet.status), np.nan)

@@ -9,7 +9,9 @@ WORST = {"learning_accuracy": -np.inf, "validation_loss": np.inf}
 
 
 def metric(search: xr.Dataset, name: str) -> np.ndarray:
-    """Return a metric of every setting, its mean over the tuning seeds; the worst value where a seed diverged.
+    """Return a metric of every setting, its mean over the tuning seeds.
+
+    A setting at which a seed diverged, or did not reach the stop rule's condition, has the worst value.
 
     Args:
         search: the search fleet.
@@ -20,7 +22,7 @@ def metric(search: xr.Dataset, name: str) -> np.ndarray:
         values = search["learned"].mean("stage_learned", skipna=False)
     else:
         values = last_known(search["validation_loss"], "evaluation")
-    values = values.where(search["status"] != STATUS["diverged"], WORST[name])
+    values = values.where(search["status"] == STATUS["finished"], WORST[name])
     return values.mean("seed").fillna(WORST[name]).transpose("setting").values
 
 
@@ -49,6 +51,20 @@ def edges(search: xr.Dataset, rules: dict[str, dict]) -> set[str]:
     return ({"low"} if 0 in chosen else set()) | ({"high"} if last in chosen else set())
 
 
+def crossings(search: xr.Dataset, rules: dict[str, dict]) -> list[int]:
+    """Return, for each rule whose target no setting meets, the first place after which its metric crosses the target."""
+    places = []
+    for rule in rules.values():
+        ((name, target),) = [(key, value) for key, value in rule.items() if key != "within"]
+        if isinstance(target, str) or choose(search, rule) is not None:
+            continue
+        above = metric(search, name) > target
+        changes = np.flatnonzero(above[1:] != above[:-1])
+        if len(changes):
+            places.append(int(changes[0]))
+    return places
+
+
 def select(search: xr.Dataset, rules: dict[str, dict]) -> xr.Dataset:
     """Return each rule's choice.
 
@@ -62,9 +78,17 @@ def select(search: xr.Dataset, rules: dict[str, dict]) -> xr.Dataset:
     metrics = [metric(search, next(key for key in rule if key != "within")) for rule in rules.values()]
     hyper = [name for name in search.data_vars if str(name).startswith("hyper.")]
     variables = {
-        "chosen": ("select", [-1 if place is None else place for place in chosen], _about("place of the chosen setting")),
+        "chosen": (
+            "select",
+            [-1 if place is None else place for place in chosen],
+            _about("place of the chosen setting"),
+        ),
         "at_edge": ("select", [int(place in (0, last)) for place in chosen], _about("chosen at the edge of the grid")),
-        "metric": (("select", "setting"), np.where(np.isfinite(metrics), metrics, np.nan), _about("metric of the rule")),
+        "metric": (
+            ("select", "setting"),
+            np.where(np.isfinite(metrics), metrics, np.nan),
+            _about("metric of the rule"),
+        ),
     }
     for name in hyper:
         values = search[name].values

@@ -47,8 +47,16 @@ def label(fleet: Fleet, recorder: Recorder) -> xr.Dataset:
         variables[PREFIX + name] = ((*replica, "snapshot", *dims), value.contiguous().numpy(), attrs)
     flags = {"flag_values": list(STATUS.values()), "flag_meanings": "; ".join(STATUS)}
     variables |= {
-        "status": (replica, fleet.status.reshape(grid).numpy(), {"long_name": "how training ended", "units": "1"} | flags),
-        "status_step": (replica, fleet.status_step.reshape(grid).numpy(), {"long_name": "step at which it ended", "units": "1"}),
+        "status": (
+            replica,
+            fleet.status.reshape(grid).numpy(),
+            {"long_name": "how training ended", "units": "1"} | flags,
+        ),
+        "status_step": (
+            replica,
+            fleet.status_step.reshape(grid).numpy(),
+            {"long_name": "step at which it ended", "units": "1"},
+        ),
         "snapshot_step": (
             (*replica, "snapshot"),
             recorder.steps.T.reshape(*grid, -1).numpy(),

@@ -16,8 +16,7 @@ class MLP(nn.Module):
         super().__init__()
         self.initial_scale = scale
         self.layers = nn.ModuleList(
-            nn.Linear(inputs, outputs, bias=bias)
-            for inputs, outputs in zip(widths[:-1], widths[1:], strict=True)
+            nn.Linear(inputs, outputs, bias=bias) for inputs, outputs in zip(widths[:-1], widths[1:], strict=True)
         )
         self.activation = activation
 

@@ -90,9 +90,7 @@ def instrument(claims: pd.DataFrame) -> dict:
     failed = controls[controls["verdict"] != "supported"].to_dict("records")
     return {
         "total": len(controls),
-        "failed": [
-            {**cell(row), "says": row["says"], "mode_words": mode_words(row["mode"])} for row in failed
-        ],
+        "failed": [{**cell(row), "says": row["says"], "mode_words": mode_words(row["mode"])} for row in failed],
     }
 
 
@@ -125,9 +123,7 @@ def quantity(value: float, unit: str = "1") -> str:
     """Three significant digits with a true minus sign and the unit; a fraction is printed in per cent."""
     if not math.isfinite(value):
         return "–" if math.isnan(value) else minus(f"{value}".replace("inf", "∞"))
-    scaled, suffix = (
-        (100 * value, " %") if unit == "fraction" else (value, "" if unit in ("", "1") else f" {unit}")
-    )
+    scaled, suffix = (100 * value, " %") if unit == "fraction" else (value, "" if unit in ("", "1") else f" {unit}")
     return minus(f"{scaled:.3g}") + suffix
 
 

@@ -57,9 +57,7 @@ def build(
             controls=board.board(claims, experiments, "control"),
             figures=[picture(figure) for figure in figures if figure["experiment"] in STUDY],
             experiments=[section(atlas, claims, experiment, figures) for experiment in experiments],
-            provenance=[
-                block(name, content) for name, content in provenance.items() if name not in ("study", "plan")
-            ],
+            provenance=[block(name, content) for name, content in provenance.items() if name not in ("study", "plan")],
         )
     )
     Path(out).write_text(page, encoding="utf-8")
@@ -80,9 +78,7 @@ def known(found, names: list[str], what: str) -> None:
     """Raise if something belongs to an experiment that the study does not have."""
     strange = sorted(set(found) - set(names))
     if strange:
-        raise ValueError(
-            f"{what} of {', '.join(strange)}, but the study's experiments are {', '.join(names)}"
-        )
+        raise ValueError(f"{what} of {', '.join(strange)}, but the study's experiments are {', '.join(names)}")
 
 
 def section(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict, figures: list[dict]) -> dict:

@@ -68,9 +68,7 @@ def training(atlas: xr.DataTree, experiment: dict) -> list[dict]:
                 codes = codes[np.isfinite(codes)].astype(int)
                 if len(codes):
                     counts = {name: int((codes == code).sum()) for code, name in enumerate(STATUS)}
-                    rows.append(
-                        {**place, **counts, "setting": setting(data, place), "edge": edge(data, place)}
-                    )
+                    rows.append({**place, **counts, "setting": setting(data, place), "edge": edge(data, place)})
     return rows
 
 

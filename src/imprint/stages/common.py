@@ -75,9 +75,7 @@ def job(stage: str, argv: list[str]) -> Job:
 
 def _check_code(stage: str, spec: dict) -> None:
     planned = spec["code"]
-    now = code_version.version(
-        (f"imprint.stages.{stage}", *planned["modules"]), planned["libraries"], planned["files"]
-    )
+    now = code_version.version((f"imprint.stages.{stage}", *planned["modules"]), planned["libraries"], planned["files"])
     changed = [key for key in now if now[key] != planned[key]]
     if changed:
         raise StageError(

@@ -19,7 +19,13 @@ def main(argv: list[str]) -> None:
         # labels of a view, which are flags, are the same for every seed
         varying = [name for name, value in drawn[0].data_vars.items() if "flag_values" not in value.attrs]
         data = xr.concat(
-            drawn, "seed", data_vars=varying, coords="minimal", compat="override", join="exact", combine_attrs="override"
+            drawn,
+            "seed",
+            data_vars=varying,
+            coords="minimal",
+            compat="override",
+            join="exact",
+            combine_attrs="override",
         )
         data = data.assign_coords(seed=work.spec["seeds"])
     else:

@@ -20,7 +20,11 @@ def main(argv: list[str]) -> None:
 
 def collect(experiment: dict, places: list[dict]) -> dict[str, xr.Dataset]:
     """Return the groups of one experiment: one per probe, and training, trace and search."""
-    labels = {"selects": list(experiment["select"]), "recipes": experiment["recipes"], "stops": list(experiment["stop"])}
+    labels = {
+        "selects": list(experiment["select"]),
+        "recipes": experiment["recipes"],
+        "stops": list(experiment["stop"]),
+    }
 
     def read(kind: str, probe: str = "") -> list[atlas.Piece]:
         chosen = [place for place in places if place["kind"] == kind and place["probe"] == probe]
@@ -37,10 +41,9 @@ def collect(experiment: dict, places: list[dict]) -> dict[str, xr.Dataset]:
             atlas.Piece(search.stop, search.recipe, atlas.searched(search.data, choice.data))
             for search, choice in zip(searches, choices, strict=True)
         ]
-        groups["search"] = atlas.merge_searches(pieces)
+        groups["search"] = atlas.merge_searches(pieces, **labels)
         edge = groups["search"]["at_edge"].reindex(
             stop=labels["stops"], recipe=labels["recipes"], select=groups["training"]["select"].values
         )
         groups["training"]["at_edge"] = edge.transpose("stop", "select", "recipe")
     return groups
-

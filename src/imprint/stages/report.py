@@ -26,6 +26,7 @@ def _figure(path: Path) -> dict:
     return {
         "name": name,
         "experiment": "" if module.SCOPE == "study" else experiment,
+        "title": module.TITLE,
         "caption": module.CAPTION,
         "svg": path,
         "csv": path.with_suffix(".csv"),

@@ -10,30 +10,41 @@ from imprint.stages.common import Job, job
 
 
 def main(argv: list[str]) -> None:
-    """Write the search fleet: the declared grid, extended where a chosen setting lies at its edge."""
+    """Write the search fleet: the declared grid, extended and refined by the same rule for every recipe.
+
+    Where a chosen setting lies at the grid's edge, a setting is added beyond it, up to ``extend`` per side. Where a target
+    falls between two settings, one is added between them, up to ``extend`` times.
+    """
     work = job("search", argv)
     store.write(search(work), work.out, **work.provenance())
 
 
 def search(work: Job) -> xr.Dataset:
-    """Train the grid; while a rule chooses a setting at an edge, add one there, up to ``extend`` per side."""
+    """Train the grid and what is added to it."""
     task, spec = work.task(), work.spec
     ((name, (low, high)),) = spec["recipe"]["search"].items()
     grid = np.geomspace(low, high, spec["settings"])
-    ratio = grid[1] / grid[0]
     fleets = [_train(task, spec, name, grid.tolist())]
-    room = {"low": spec["extend"], "high": spec["extend"]}
+    room = dict.fromkeys(("low", "high", "between"), spec["extend"])
     while True:
         merged = _sorted(fleets, name)
-        edges = selection.edges(merged, spec["select"])
-        wanted = [side for side in ("low", "high") if side in edges and room[side]]
-        if not wanted:
+        added = _added(merged, spec["select"], merged[f"hyper.{name}"].values, grid[1] / grid[0])
+        added = {place: value for place, value in added.items() if room[place]}
+        if not added:
             return merged
-        values = merged[f"hyper.{name}"].values
-        new = {"low": values[0] / ratio, "high": values[-1] * ratio}
-        fleets.append(_train(task, spec, name, [float(new[side]) for side in wanted]))
-        for side in wanted:
-            room[side] -= 1
+        fleets.append(_train(task, spec, name, sorted(set(added.values()))))
+        for place in added:
+            room[place] -= 1
+
+
+def _added(merged: xr.Dataset, rules: dict, values: np.ndarray, ratio: float) -> dict[str, float]:
+    """Return the settings to add, by place: ``low``, ``high``, ``between``."""
+    beyond = {"low": float(values[0] / ratio), "high": float(values[-1] * ratio)}
+    added = {side: beyond[side] for side in selection.edges(merged, rules)}
+    crossings = selection.crossings(merged, rules)
+    if crossings:
+        added["between"] = float(np.sqrt(values[crossings[0]] * values[crossings[0] + 1]))
+    return added
 
 
 def _train(task, spec: dict, name: str, values: list[float]) -> xr.Dataset:

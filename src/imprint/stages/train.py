@@ -21,14 +21,18 @@ def main(argv: list[str]) -> None:
 
 
 def chosen(work: Job) -> tuple[list[dict], list[str]]:
-    """Return the settings to train and for each the rules that chose it, separated by spaces."""
+    """Return the settings to train and for each the rules that chose it, separated by spaces.
+
+    Where no setting meets any rule, the middle of the grid is trained for the record, chosen by none.
+    """
     if "select" not in work.inputs:
-        return [{}], [FIXED]
+        return [{"lr": work.spec["recipe"]["hyper"]["lr"]}], [FIXED]
     table: xr.Dataset = work.read("select")
     names = [str(name) for name in table if str(name).startswith("hyper.")]
     settings: list[dict] = []
     roles: list[str] = []
-    for place in sorted({place for place in table["chosen"].values.tolist() if place >= 0}):
+    places = sorted({place for place in table["chosen"].values.tolist() if place >= 0})
+    for place in places or [table.sizes["setting"] // 2]:
         settings.append({name.removeprefix("hyper."): float(table[name].values[place]) for name in names})
         roles.append(" ".join(table["select"].values[table["chosen"].values == place].tolist()))
     return settings, roles

@@ -79,9 +79,7 @@ def build(
 
 def _check(classes: int, dimensions: int, noise: float, sizes: dict[str, int]) -> None:
     if classes < 2 or dimensions < 1:
-        raise ValueError(
-            f"classes={classes}, dimensions={dimensions}: give at least 2 classes and 1 dimension"
-        )
+        raise ValueError(f"classes={classes}, dimensions={dimensions}: give at least 2 classes and 1 dimension")
     if noise < 0:
         raise ValueError(f"noise={noise}: a standard deviation is at least 0")
     for split, size in sizes.items():

@@ -122,9 +122,7 @@ def _digits() -> dict[str, np.ndarray]:
 def _provide(name: str) -> None:
     """Verifies every file of a data set that is there and downloads the others."""
     if os.environ.get("IMPRINT_DATA") and not directory().is_dir():
-        raise FileNotFoundError(
-            f"IMPRINT_DATA={directory()} is not a directory; create it or unset the variable"
-        )
+        raise FileNotFoundError(f"IMPRINT_DATA={directory()} is not a directory; create it or unset the variable")
     files = CHECKSUMS[name]
     for file in files:
         if (_place(name) / file).exists():
@@ -185,7 +183,5 @@ def _idx(path: Path, dims: tuple) -> np.ndarray:
     if any(isinstance(want, int) and size != want for size, want in zip(sizes, dims, strict=True)):
         raise ValueError(f"{path}: sizes {sizes}, expected {dims}")
     if len(content) - start != np.prod(sizes):
-        raise ValueError(
-            f"{path}: {len(content) - start} bytes of data, expected {np.prod(sizes)} for {sizes}"
-        )
+        raise ValueError(f"{path}: {len(content) - start} bytes of data, expected {np.prod(sizes)} for {sizes}")
     return np.frombuffer(content, np.uint8, offset=start).reshape(sizes)

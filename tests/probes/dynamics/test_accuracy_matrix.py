@@ -23,14 +23,10 @@ def test_accuracy_of_one_replica_on_one_stage(measured):
     logits, y = torch.func.functional_call(task.model, weights, (x[pair],)), y[pair]
     cell = matrix.isel(setting=1, seed=0).sel(snapshot="task_1", stage=2)
     # means of a few dozen float64
-    assert cell["accuracy"].item() == pytest.approx(
-        (logits.argmax(-1) == y).double().mean().item(), abs=1e-14
-    )
+    assert cell["accuracy"].item() == pytest.approx((logits.argmax(-1) == y).double().mean().item(), abs=1e-14)
     between = (logits[:, 2:4].argmax(-1) + 2 == y).double().mean().item()
     assert cell["masked_accuracy"].item() == pytest.approx(between, abs=1e-14)
-    assert cell["loss"].item() == pytest.approx(
-        torch.nn.functional.cross_entropy(logits, y).item(), rel=1e-12
-    )
+    assert cell["loss"].item() == pytest.approx(torch.nn.functional.cross_entropy(logits, y).item(), rel=1e-12)
 
 
 def test_summaries_use_the_snapshots_up_to_theirs(measured):
@@ -54,9 +50,7 @@ def test_final_is_the_last_row(fleet):
     solution, task = fleet("split_classes")
     data = solution.data.copy(deep=True)
     for name in solution.parameters:
-        data[f"weight.{name}"].loc[{"snapshot": "final"}] = data[f"weight.{name}"].sel(
-            snapshot=f"task_{STAGES}"
-        )
+        data[f"weight.{name}"].loc[{"snapshot": "final"}] = data[f"weight.{name}"].sel(snapshot=f"task_{STAGES}")
     matrix = accuracy_matrix.measure(Solution(data), task)
     last, final = matrix.sel(snapshot=f"task_{STAGES}"), matrix.sel(snapshot="final")
     assert last.drop_vars("snapshot").identical(final.drop_vars("snapshot"))

@@ -23,9 +23,7 @@ def test_calibration_error_against_loops(bins):
     probabilities_RNC = (3 * torch.randn(3, 200, 4, generator=generator, dtype=torch.float64)).softmax(-1)
     y_RN = torch.randint(4, (3, 200), generator=generator)
     expected = [looped(p, y, bins) for p, y in zip(probabilities_RNC.numpy(), y_RN.numpy(), strict=True)]
-    np.testing.assert_allclose(
-        calibration_error(probabilities_RNC, y_RN, bins), expected, rtol=1e-12
-    )  # sums of 200
+    np.testing.assert_allclose(calibration_error(probabilities_RNC, y_RN, bins), expected, rtol=1e-12)  # sums of 200
 
 
 def test_calibrated_by_construction():

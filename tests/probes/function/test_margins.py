@@ -46,9 +46,7 @@ def test_zero_weights_have_no_margin():
 @pytest.mark.parametrize("model", [{**LINEAR, "bias": True}, {"name": "mlp", "hidden": [4], "bias": False}])
 def test_other_models_are_refused(fleet, model):
     solution, task = fleet("separable", model)
-    with pytest.raises(
-        ValueError, match=r"linear model without bias.*MLP has .*layers\.0\.weight.*hidden: \[\]"
-    ):
+    with pytest.raises(ValueError, match=r"linear model without bias.*MLP has .*layers\.0\.weight.*hidden: \[\]"):
         margins.measure(solution, task)
 
 

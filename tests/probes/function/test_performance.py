@@ -11,8 +11,7 @@ def test_against_each_module_alone(fleet):
     for setting in range(2):
         for place, seed in enumerate(solution.data["seed"].values):
             weights = {
-                name: torch.as_tensor(solution.values(name, "final")[setting, place])
-                for name in solution.parameters
+                name: torch.as_tensor(solution.values(name, "final")[setting, place]) for name in solution.parameters
             }
             for split in ("train", "validation", "test"):
                 x, y = task.split(split)

@@ -14,9 +14,7 @@ def test_against_plain_loops(fleet):
     place = 1
     seed = solution.data["seed"].values[place]
     data = task.data.isel(seed=place)
-    weights = {
-        name: torch.as_tensor(solution.values(name, "final")[0, place]) for name in solution.parameters
-    }
+    weights = {name: torch.as_tensor(solution.values(name, "final")[0, place]) for name in solution.parameters}
     for block, columns in (("linear", [0]), ("slab", list(range(1, 6)))):
         areas, hits = [], []
         for order in randomized_blocks.orders(int(seed), 3, data.sizes["test"]).numpy():

@@ -41,9 +41,7 @@ def test_replicas_of_equal_weights_have_equal_curvature(fleet):
     measured = hessian.measure(Solution(data), task)
     for name in hessian.MEASURES:
         values = measured[name].sel(snapshot="final").values
-        np.testing.assert_allclose(
-            values, values[0, 0], rtol=1e-9, atol=1e-12
-        )  # rounding of batched products
+        np.testing.assert_allclose(values, values[0, 0], rtol=1e-9, atol=1e-12)  # rounding of batched products
 
 
 def test_needs_no_gradient_mode_outside(fleet):

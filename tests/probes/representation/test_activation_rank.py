@@ -15,9 +15,7 @@ def test_one_label_per_hidden_layer(fleet):
     variance = np.linalg.eigvalsh(np.cov(hidden.T))[::-1].clip(0)
     cell = measured.isel(setting=1, seed=2).sel(snapshot="final", layer="hidden_1")
     # eigenvalues of the covariance carry the squares of the rounding of singular values
-    np.testing.assert_allclose(
-        cell["participation_ratio"], variance.sum() ** 2 / (variance**2).sum(), rtol=1e-9
-    )
+    np.testing.assert_allclose(cell["participation_ratio"], variance.sum() ** 2 / (variance**2).sum(), rtol=1e-9)
     np.testing.assert_allclose(cell["stable_rank"], variance.sum() / variance[0], rtol=1e-9)
     share = np.sqrt(variance) / np.sqrt(variance).sum()
     share = share[share > 1e-7]

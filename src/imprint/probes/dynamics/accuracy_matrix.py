@@ -198,10 +198,7 @@ def measure(solution: Solution, task: Task) -> xr.Dataset:
             "masked_accuracy": mask_logits(logits_RNC, stage, allowed).argmax(-1) == y,
             "loss": task.loss(logits_RNC, y),
         }
-        return {
-            name: stage_means(values_RN.double(), stage, task.stages)
-            for name, values_RN in per_example.items()
-        }
+        return {name: stage_means(values_RN.double(), stage, task.stages) for name, values_RN in per_example.items()}
 
     tables = {name: entry for name, entry in MEASURES.items() if entry["dims"]}
     matrix = solution.each(task, per_stage, tables, {"stage": list(range(1, task.stages + 1))})

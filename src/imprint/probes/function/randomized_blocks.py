@@ -116,10 +116,7 @@ def measure(solution: Solution, task: Task, *, permutations: int = 20) -> xr.Dat
 
         scores = [
             torch.stack(
-                [
-                    score(permute_block(x_RND, rotation[..., row, :], order_RMN[:, m]))
-                    for m in range(permutations)
-                ]
+                [score(permute_block(x_RND, rotation[..., row, :], order_RMN[:, m])) for m in range(permutations)]
             )
             for row in rows
         ]

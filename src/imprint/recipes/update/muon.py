@@ -4,7 +4,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # the quintic of the reference implementation, kellerjordan.github.io/posts/muon
+COEFFICIENTS = (
+    3.4445,
+    -4.7750,
+    2.0315,
+)  # the quintic of the reference implementation, kellerjordan.github.io/posts/muon
 
 
 def orthogonalize(matrix: Tensor, steps: int) -> Tensor:
@@ -29,12 +33,8 @@ class Muon(Optimizer):
     Parameters are matrices ``[..., m, n]``; leading axes are replicas.
     """
 
-    def __init__(
-        self, params, lr: float = 0.02, momentum: float = 0.95, nesterov: bool = True, ns_steps: int = 5
-    ):
-        super().__init__(
-            params, {"lr": lr, "momentum": momentum, "nesterov": nesterov, "ns_steps": ns_steps}
-        )
+    def __init__(self, params, lr: float = 0.02, momentum: float = 0.95, nesterov: bool = True, ns_steps: int = 5):
+        super().__init__(params, {"lr": lr, "momentum": momentum, "nesterov": nesterov, "ns_steps": ns_steps})
 
     @torch.no_grad()
     def step(self, closure=None) -> None:

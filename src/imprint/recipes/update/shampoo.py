@@ -10,7 +10,9 @@ def inverse_root(matrix: Tensor, power: float, eps: float) -> Tensor:
     finite = torch.isfinite(matrix).all(-1).all(-1)[..., None, None]
     identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
     values, vectors = torch.linalg.eigh(torch.where(finite, matrix, identity))
-    scaled = vectors * (values.clamp_min(0) + eps).pow(-power).unsqueeze(-2)
+    # not `pow`: its result for an element depends on the element's place in the tensor
+    roots = torch.exp(-power * torch.log(values.clamp_min(0) + eps))
+    scaled = vectors * roots.unsqueeze(-2)
     return torch.where(finite, scaled @ vectors.mT, torch.nan)
 
 
