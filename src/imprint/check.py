@@ -1,5 +1,6 @@
 """Cross-checks of a study: every name that one file uses exists in another, before anything runs."""
 
+import re
 from pathlib import Path
 
 from imprint import plugins
@@ -12,12 +13,18 @@ METRICS = ("learning_accuracy", "validation_loss")
 def check(study: Study, root: Path) -> None:
     """Check every experiment.
 
+    Sources are keys of ``references.bib``.
+
     Raises:
         StudyError: naming the file, the key, what was found and the nearest allowed names.
     """
+    known = _references(root / "references.bib")
     for name, experiment in study.experiments.items():
         file = root / "experiments" / f"{name}.yaml"
         try:
+            for key in experiment.sources:
+                if key not in known:
+                    raise StudyError(f"sources: {key!r} is not in references.bib; {nearest(key, known)}")
             _check_recipes(experiment, study)
             task = _check_task(experiment)
             measures = _check_probes(experiment, task)
@@ -27,6 +34,12 @@ def check(study: Study, root: Path) -> None:
             _check_repeats(experiment)
         except StudyError as error:
             raise StudyError(f"{file}: {error}") from None
+
+
+def _references(file: Path) -> list[str]:
+    if not file.is_file():
+        raise StudyError(f"{file}: no such file")
+    return re.findall(r"^@\w+\{([^,\s]+),", file.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def _check_recipes(experiment: Experiment, study: Study) -> None:
@@ -95,6 +108,8 @@ def _check_claim(place: str, claim: Claim, experiment: Experiment, measures: dic
     for measure in (claim.measure, *claim.requires):
         if measure not in measures:
             raise StudyError(f"{place}: measure {measure!r} is of no declared probe; {nearest(measure, measures)}")
+        if measure in claim.requires and measures[measure]["dims"]:
+            raise StudyError(f"{place}.requires: {measure!r} has dimensions; take a measure with one value per replica")
     for dim in claim.where:
         dims = measures[claim.measure]["dims"]
         if dim not in dims:

@@ -62,7 +62,7 @@ class Plan:
             return self.units[stage][name]
         except KeyError:
             raise StudyError(
-                f"no {stage} unit {name!r} in study {self.study.name!r}: the study or the code changed since it was planned"
+                f"no {stage} unit {name!r} in study {self.study.name!r}: study or code changed since it was planned"
             ) from None
 
     @property

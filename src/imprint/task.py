@@ -45,7 +45,7 @@ class Task:
         return self._tensors[name]
 
     def split(self, name: str) -> tuple[Tensor, Tensor]:
-        """Return ``x, y`` of ``train``, ``validation`` or ``test``: ``[N, D], [N]``, with a leading seed if drawn per seed."""
+        """Return ``x, y`` of ``train``, ``validation`` or ``test``: ``[N, D], [N]``, after a seed if drawn per seed."""
         return self.tensor(f"x_{name}"), self.tensor(f"y_{name}")
 
     def stage_of(self, split: str) -> Tensor:

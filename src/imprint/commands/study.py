@@ -8,10 +8,9 @@ from pathlib import Path
 
 from imprint import plan as planning
 from imprint import warm
+from imprint.commands.plan import main as show
 
-PRELOAD = (
-    "numpy", "pandas", "scipy.stats", "scipy.optimize", "xarray", "zarr", "torch", "pytorch_lightning", "imprint.store",
-)  # fmt: skip
+PRELOAD = ("pandas", "scipy.stats", "xarray", "zarr", "torch", "pytorch_lightning", "sklearn.datasets", "seaborn")
 
 
 def main(argv: list[str]) -> int:
@@ -22,14 +21,14 @@ def main(argv: list[str]) -> int:
     own, rest = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     parser = argparse.ArgumentParser(prog="imprint study", description=__doc__)
     parser.add_argument("study", nargs="?", help="an entry of studies in config.yaml; default is the one it names")
-    parser.add_argument("-n", "--dry-run", action="store_true", help="show what would run, and why")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="show what would run, and why: `imprint plan`")
     parser.add_argument("--cold", action="store_true", help="every job starts its own interpreter")
     arguments = parser.parse_args(own)
+    if arguments.dry_run:
+        return show([arguments.study] if arguments.study else [])
     plan = planning.build(Path("."), arguments.study)
     command = [sys.executable, "-m", "snakemake", "--logger", "imprint", "--config", f"study={plan.study.name}", *rest]
-    if arguments.dry_run:
-        command.append("--dry-run")
-    if arguments.cold or arguments.dry_run or "--executor" in rest:
+    if arguments.cold or "--executor" in rest:
         status = subprocess.run(command).returncode
     else:
         with warm.server(PRELOAD) as address:

@@ -34,7 +34,7 @@ class Part:
         self.sees, self.make, self.layout, self.columns, self.settings = sees, make, layout, columns, settings
 
     def begin(self, flat: Tensor, setting: Tensor) -> None:
-        """Build the optimizers on the fleet's weights ``[R, P]``; ``setting`` ``[R]`` is the setting of each replica."""
+        """Build the optimizers on the fleet's weights ``[R, P]``, each replica with its ``setting`` ``[R]``."""
         if self.sees == "network":
             self.optimizers = [
                 self.make([{"params": self._bound(flat, row, row + 1), **self.settings[index]}])

@@ -12,8 +12,8 @@ from imprint.stages.common import Job, job
 def main(argv: list[str]) -> None:
     """Write the search fleet: the declared grid, extended and refined by the same rule for every recipe.
 
-    Where a chosen setting lies at the grid's edge, a setting is added beyond it, up to ``extend`` per side. Where a target
-    falls between two settings, one is added between them, up to ``extend`` times.
+    Where a chosen setting lies at the grid's edge, a setting is added beyond it, up to ``extend`` per side. Where a
+    target falls between two settings, one is added between them, up to ``extend`` times.
     """
     work = job("search", argv)
     store.write(search(work), work.out, **work.provenance())

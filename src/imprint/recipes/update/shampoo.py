@@ -6,7 +6,7 @@ from torch.optim import Optimizer
 
 
 def inverse_root(matrix: Tensor, power: float, eps: float) -> Tensor:
-    """Return ``(A + eps I)^-power`` of symmetric positive semidefinite ``[..., n, n]``; NaN where ``A`` is not finite."""
+    """Return ``(A + eps I)^-power`` of positive semidefinite ``A`` ``[..., n, n]``; NaN where it is not finite."""
     finite = torch.isfinite(matrix).all(-1).all(-1)[..., None, None]
     identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
     values, vectors = torch.linalg.eigh(torch.where(finite, matrix, identity))
