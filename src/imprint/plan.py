@@ -113,12 +113,12 @@ class Planner:
         """Plan a task x recipe under one stop rule."""
         label = f"{name} {recipe}" + (f" until {stop}" if len(experiment.stop) > 1 else "")
         fleet = self.fleet(experiment, recipe, stop)
-        proof = self.proof(experiment, recipe, fleet, label)
+        proof = self.proof(experiment, recipe, fleet, f"{name} {recipe}")
         chosen = None
         if fleet["recipe"].get("search"):
             search = self.search(experiment, fleet, proof, label)
             spec = coded("select", {"select": dict(experiment.select)})
-            chosen = self.add(Unit("select", search.prefix, spec, {"search": [search]}, f"{label}: select"))
+            chosen = self.add(Unit("select", search.prefix, spec, {"search": [search]}, label))
             seeds = tuple(search.spec["seeds"])
             self.entries.append(Entry(name, "search", search, recipe, stop, seeds))
             self.entries.append(Entry(name, "select", chosen, recipe, stop, seeds))
@@ -153,7 +153,7 @@ class Planner:
         spec = {"task": {"name": task.name, **options}}
         if task.literals["SEEDED"]:
             spec["seeds"] = seeds
-        label = f"data of {task.name}" + (f" seeds {_range(seeds)}" if "seeds" in spec else "")
+        label = task.name + (f" seeds {_range(seeds)}" if "seeds" in spec else "")
         return self.add(Unit("data", _stem(task.name), coded("data", spec, (task.module,)), {}, label))
 
     def proof(self, experiment: Experiment, recipe: str, fleet: dict, label: str) -> Unit:
@@ -161,7 +161,7 @@ class Planner:
         keys = ("task", "recipe", "batch_size", "executor")
         spec = coded("recipe", {key: fleet[key] for key in keys}, self.modules(fleet))
         data = self.data(experiment, self.tuning(experiment))
-        return self.add(Unit("recipe", self.prefix(experiment, fleet), spec, {"data": [data]}, f"recipe {label}"))
+        return self.add(Unit("recipe", self.prefix(experiment, fleet), spec, {"data": [data]}, label))
 
     def search(self, experiment: Experiment, fleet: dict, proof: Unit, label: str) -> Unit:
         """Plan the search: all settings x tuning seeds."""
@@ -176,7 +176,7 @@ class Planner:
         }
         inputs = {"data": [self.data(experiment, seeds)], "recipe": [proof]}
         spec = coded("search", spec, self.modules(fleet))
-        return self.add(Unit("search", self.prefix(experiment, fleet), spec, inputs, f"{label}: search"))
+        return self.add(Unit("search", self.prefix(experiment, fleet), spec, inputs, label))
 
     def block(self, name, experiment, recipe, stop, fleet, proof, chosen, seeds, label) -> None:
         """Plan the training of one block of seeds, and its probes."""
@@ -202,18 +202,18 @@ class Planner:
         places = [[e.experiment, e.kind, e.recipe, e.stop, list(e.seeds), e.probe, e.unit.digest] for e in self.entries]
         units = list({entry.unit.name + entry.unit.stage: entry.unit for entry in self.entries}.values())
         frozen = {"study": name, "tier": self.study.tier, "experiments": resolved, "places": digest(places)}
-        self.add(Unit("plan", name, frozen, {}, f"freeze the plan of {name}"))
+        self.add(Unit("plan", name, frozen, {}, name))
         gather = coded("gather", {"places": digest(places)})
-        atlas = self.add(Unit("gather", name, gather, {"units": units}, "gather the atlas"))
+        atlas = self.add(Unit("gather", name, gather, {"units": units}, name))
         judged = {key: [value["claims"], value["recipes"], value["stop"]] for key, value in resolved.items()}
         spec = coded("claims", {"claims": digest(judged)})
-        claims = self.add(Unit("claims", name, spec, {"atlas": [atlas]}, "judge the claims"))
+        claims = self.add(Unit("claims", name, spec, {"atlas": [atlas]}, name))
         figures = [self.figure(figure, of, atlas, claims) for figure, of in self.figures()]
         spec = coded("report", {"study": name, "experiments": digest(resolved)}, files=REPORT_FILES)
         inputs = {"atlas": [atlas], "claims": [claims], "figures": figures}
-        report = self.add(Unit("report", name, spec, inputs, "write the report"))
+        report = self.add(Unit("report", name, spec, inputs, name))
         inputs = {"report": [report], "claims": [claims], "atlas": [atlas], "figures": figures}
-        self.add(Unit("publish", name, coded("publish", {"study": name}), inputs, "publish the results"))
+        self.add(Unit("publish", name, coded("publish", {"study": name}), inputs, name))
 
     def figures(self) -> Iterator[tuple[plugins.Plugin, str]]:
         """Yield each figure with the experiment that it shows; an empty name is the whole study."""
@@ -235,7 +235,7 @@ class Planner:
         spec = coded("figure", spec, (figure.module,))
         prefix = f"{experiment or self.study.name}-{figure.name}"
         inputs = {"atlas": [atlas], "claims": [claims]}
-        return self.add(Unit("figure", prefix, spec, inputs, f"figure {prefix}"))
+        return self.add(Unit("figure", prefix, spec, inputs, prefix.replace("-", " ")))
 
     def tuning(self, experiment: Experiment) -> list[int]:
         """Return the tuning seeds, which no evaluation uses."""

@@ -226,7 +226,8 @@ class LogHandler(LogHandlerBase):
 def job_of(record: LogRecord) -> Job:
     """The job that a record of Snakemake describes."""
     wildcards = dict(getattr(record, "wildcards", None) or {})
-    unit = wildcards.pop("unit", None) or ", ".join(f"{name}={value}" for name, value in wildcards.items())
+    said = getattr(record, "rule_msg", None) or wildcards.pop("unit", None)
+    unit = said or ", ".join(f"{name}={value}" for name, value in wildcards.items())
     reason = " ".join((getattr(record, "reason", None) or "").split())
     if len(reason) > REASON_WIDTH:
         reason = f"{reason[: REASON_WIDTH - 3]}..."

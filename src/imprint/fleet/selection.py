@@ -52,7 +52,7 @@ def edges(search: xr.Dataset, rules: dict[str, dict]) -> set[str]:
 
 
 def crossings(search: xr.Dataset, rules: dict[str, dict]) -> list[int]:
-    """Return where targets lie between settings: for each unmet target, the first place before its metric crosses it."""
+    """Return where targets lie between settings: for each unmet one, the first place before its metric crosses it."""
     places = []
     for rule in rules.values():
         ((name, target),) = [(key, value) for key, value in rule.items() if key != "within"]

@@ -2,6 +2,7 @@
 
 import importlib
 import time
+import traceback
 
 import numpy as np
 import torch
@@ -20,14 +21,15 @@ SEEDS = (1000, 1001)
 def main(argv: list[str]) -> None:
     """Write what the recipe is when it runs: class, module, version, hyper-parameters, passes, cost."""
     work = job("recipe", argv)
-    recipe = {**work.spec["recipe"], "name": work.label.split()[-1] if work.label else "?"}
-    name = work.label.removeprefix("recipe ")
+    recipe = {**work.spec["recipe"], "name": work.label or work.spec["recipe"]["update"]}
     try:
         result, ran = prove(work, recipe)
     except RecipeError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever an author's optimizer raises is hers, and is told as hers
-        raise RecipeError(f"recipe of {name}: {recipe['update']} raised {type(error).__name__}: {error}") from error
+    except Exception as error:
+        traceback.print_exc()
+        told = f"{recipe['update']} raised {type(error).__name__}: {error}"
+        raise RecipeError(f"recipe {recipe['name']!r}: {told}") from error
     store.write(result, work.out, **work.provenance(), ran=ran)
 
 
