@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install study plan check test lock clean
+.PHONY: help install study plan check test lock
 
 help:
 	@echo "make study [STUDY=core]  run a study, print the path of its report"
@@ -44,6 +44,3 @@ test: install
 
 lock: install
 	$(BIN)/python tools/lock.py
-
-clean:
-	rm -rf .snakemake results/store results/logs results/benchmarks

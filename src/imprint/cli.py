@@ -50,5 +50,12 @@ def _stage(name: str, argv: list[str]) -> int:
         import torch
 
         torch.set_num_threads(1)
-    importlib.import_module(f"imprint.stages.{name}").main(argv)
+    try:
+        importlib.import_module(f"imprint.stages.{name}").main(argv)
+    except SystemExit as stop:
+        # Lightning leaves with 0 when it is told to stop
+        if stop.code or {"-h", "--help"} & set(argv):
+            raise
+        print(f"imprint {name}: error: stopped before its output was complete", file=sys.stderr)
+        return 1
     return 0

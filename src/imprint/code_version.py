@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PROJECT = "imprint"
+DIGITS = 8
+NEUTRAL = {"imprint.errors", "imprint.code_version"}  # they refuse and explain; no result passes through them
 POSITIONS = {"ctx", "type_comment", "kind", "type_ignores", "type_params"}
 
 
@@ -100,7 +102,7 @@ def closure(modules: Iterable[str]) -> dict[str, str]:
     pending = list(modules)
     while pending:
         module = pending.pop()
-        if module in found:
+        if module in found or module in NEUTRAL:
             continue
         path = source_file(module)
         if path is None:
@@ -121,15 +123,15 @@ def version(modules: Iterable[str], libraries: Iterable[str] = (), files: Iterab
         files: other files of this package, such as templates, from the package's folder.
 
     Returns:
-        ``{"code": digest, "libraries": {name: version}}``; a named module of an installed distribution counts by the
-        distribution's version.
+        ``{"sources": {module: digest}, "libraries": {name: version}}``; a named module of an installed distribution
+        counts by the distribution's version.
     """
     modules = sorted(set(modules))
     names = set(libraries)
     for module in modules:
         if module.split(".")[0] != PROJECT:
             names.update(distributions(module))
-    digests = sorted(closure(modules).values())
-    digests += [hashlib.sha256((Path(__file__).parent / file).read_bytes()).hexdigest() for file in sorted(files)]
-    code = hashlib.sha256(json.dumps(digests).encode()).hexdigest()[:16]
-    return {"code": code, "libraries": {name: library(name) for name in sorted(names)}}
+    sources = {module: digest[:DIGITS] for module, digest in closure(modules).items()}
+    for file in files:
+        sources[file] = hashlib.sha256((Path(__file__).parent / file).read_bytes()).hexdigest()[:DIGITS]
+    return {"sources": sources, "libraries": {name: library(name) for name in sorted(names)}}

@@ -12,7 +12,7 @@ TARGET = "all"
 
 @dataclass
 class Job:
-    """One job: its stage (the rule), its name (the rule's message, else its unit), when this attempt started (seconds)."""
+    """One job: its stage (the rule), its name (the rule's message, else its unit), when it began (seconds)."""
 
     stage: str
     unit: str

@@ -45,7 +45,13 @@ def _change(unit: Unit, path: Path) -> list[str] | None:
     before = _flat(json.loads(store.attributes(path).get("spec", "{}")))
     now = _flat(plain(unit.spec))
     keys = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
-    return [f"{key} {before.get(key, 'absent')} -> {now.get(key, 'absent')}" for key in keys]
+    return [_told(key, before.get(key, "absent"), now.get(key, "absent")) for key in keys]
+
+
+def _told(key: str, before: str, now: str) -> str:
+    if key.startswith("code.sources."):
+        return f"code of {key.removeprefix('code.sources.')}"
+    return f"{key} {before} -> {now}"
 
 
 def _flat(value: object, key: str = "") -> dict[str, str]:

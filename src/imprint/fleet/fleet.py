@@ -81,7 +81,7 @@ class Fleet:
     def gradients(self) -> None:
         """Compute loss and gradient of every active replica on its next batch; those not finite leave."""
         loss, gradient = self.execute(self.task, self.layout, self.flat, *self.batch())
-        finite = torch.isfinite(loss) & torch.isfinite(gradient.sum(1))
+        finite = (torch.isfinite(loss) & torch.isfinite(gradient.sum(1))).cpu()
         if not finite.all():
             self.leave(~finite, "diverged")
             loss, gradient = loss[finite], gradient[finite]

@@ -150,7 +150,7 @@ class FleetOptimizer(Optimizer):
         if self.decay:
             for owner in self.parts:
                 rates = [settings["lr"] * scale for settings in owner.settings]
-                rate = torch.tensor(rates, dtype=self.flat.dtype)[self.setting].unsqueeze(1)
+                rate = torch.tensor(rates, dtype=self.flat.dtype)[self.setting].unsqueeze(1).to(self.flat.device)
                 columns = owner.columns
                 self.change[:, columns] = self.decay(before[:, columns], self.change[:, columns], rate)
             torch.add(before, self.change, out=self.flat)

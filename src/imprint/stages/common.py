@@ -76,9 +76,14 @@ def job(stage: str, argv: list[str]) -> Job:
 def _check_code(stage: str, spec: dict) -> None:
     planned = spec["code"]
     now = code_version.version((f"imprint.stages.{stage}", *planned["modules"]), planned["libraries"], planned["files"])
-    changed = [key for key in now if now[key] != planned[key]]
+    changed = [
+        name
+        for kind in now
+        for name in sorted({**now[kind], **planned[kind]})
+        if now[kind].get(name) != planned[kind].get(name)
+    ]
     if changed:
         raise StageError(
-            f"{stage}: {' and '.join(changed)} changed since this job was planned ({planned[changed[0]]} then, "
-            f"{now[changed[0]]} now); run the study again to plan with what is there now"
+            f"{stage}: {', '.join(changed)} changed since this job was planned; run the study again to plan with what "
+            "is there now"
         )
