@@ -32,6 +32,7 @@ class Fleet:
         drawn = [initialize(task.model, generator(seed, "init")) for seed in seeds]
         flat = self.layout.flatten(drawn * len(settings)).to(task.device)
         count = len(settings) * len(seeds)
+        self.recipe = recipe
         self.ids = torch.arange(count)
         self.optimizer = FleetOptimizer(recipe, self.layout, flat, self.ids // len(seeds), settings)
         self.order = Order(task.stage_of("train").cpu(), task.stages, batch_size)

@@ -9,15 +9,16 @@ from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from imprint.fleet.fleet import Fleet
 from imprint.fleet.recorder import Recorder
+from imprint.fleet.resume import Checkpoint
 
 
 class FleetModule(pl.LightningModule):
     """Trains a fleet; a Lightning batch is the number of a step, the fleet draws its own examples."""
 
-    def __init__(self, fleet: Fleet, recorder: Recorder):
+    def __init__(self, fleet: Fleet, recorder: Recorder, checkpoint: Checkpoint | None = None):
         super().__init__()
         self.automatic_optimization = False
-        self.fleet, self.recorder = fleet, recorder
+        self.fleet, self.recorder, self.checkpoint = fleet, recorder, checkpoint
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the fleet's one optimizer."""
@@ -31,14 +32,18 @@ class FleetModule(pl.LightningModule):
             self.fleet.advance()
         if self.recorder.due():
             self.recorder.evaluate()
+        if self.checkpoint:
+            self.checkpoint.maybe_write(self.fleet, self.recorder)
         if not len(self.fleet):
             self.trainer.should_stop = True
 
 
-def fit(fleet: Fleet, recorder: Recorder) -> None:
+def fit(fleet: Fleet, recorder: Recorder, checkpoint: Checkpoint | None = None) -> None:
     """Train a fleet until every replica is done or has diverged."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    steps = recorder.most_steps
+    steps = recorder.most_steps - fleet.step_count
+    if not len(fleet):
+        return
     trainer = pl.Trainer(
         accelerator="gpu" if fleet.task.device.type == "cuda" else "cpu",
         devices=1,
@@ -57,4 +62,4 @@ def fit(fleet: Fleet, recorder: Recorder) -> None:
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         # Lightning 2.6 asks torch 2.13 for a name that torch has renamed
         warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
-        trainer.fit(FleetModule(fleet, recorder), train_dataloaders=range(steps))
+        trainer.fit(FleetModule(fleet, recorder, checkpoint), train_dataloaders=range(steps))

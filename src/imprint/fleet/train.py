@@ -6,12 +6,15 @@ import xarray as xr
 from imprint.fleet.fleet import Fleet
 from imprint.fleet.module import fit
 from imprint.fleet.recorder import TRACE, Recorder
+from imprint.fleet.resume import Checkpoint
 from imprint.labels import STATUS
 from imprint.solution import PREFIX
 from imprint.task import Task
 
 
-def train(task: Task, spec: dict, settings: list[dict], seeds: list[int]) -> xr.Dataset:
+def train(
+    task: Task, spec: dict, settings: list[dict], seeds: list[int], checkpoint: Checkpoint | None = None
+) -> xr.Dataset:
     """Train settings x seeds and return the solution.
 
     Args:
@@ -19,6 +22,7 @@ def train(task: Task, spec: dict, settings: list[dict], seeds: list[int]) -> xr.
         spec: of the fleet: recipe, batch_size, executor, stop, snapshots, evaluate_every.
         settings: hyper-parameters of each setting.
         seeds: of each replica within a setting.
+        checkpoint: where an interrupted training goes on from.
 
     Returns:
         Dataset with dims ``(setting, seed, snapshot, evaluation, ...)``, see :class:`imprint.solution.Solution`.
@@ -26,7 +30,11 @@ def train(task: Task, spec: dict, settings: list[dict], seeds: list[int]) -> xr.
     torch.use_deterministic_algorithms(True, warn_only=True)
     fleet = Fleet(task, spec["recipe"], settings, seeds, spec["batch_size"], spec["executor"])
     recorder = Recorder(fleet, spec["stop"], spec["snapshots"], spec["evaluate_every"])
-    fit(fleet, recorder)
+    if checkpoint:
+        checkpoint.read(fleet, recorder)
+    fit(fleet, recorder, checkpoint)
+    if checkpoint:
+        checkpoint.write(fleet, recorder)
     return label(fleet, recorder)
 
 

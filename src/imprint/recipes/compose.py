@@ -75,8 +75,7 @@ class Part:
         if self.sees == "network":
             return [(optimizer.param_groups[0], (row, row + 1)) for row, optimizer in enumerate(self.optimizers)]
         rows = self._rows(setting).values()
-        groups = [group for group in self.optimizers[0].param_groups if group["params"]]
-        return list(zip(groups, rows, strict=True))
+        return list(zip(self.optimizers[0].param_groups, rows, strict=True))
 
     def step(self, gradient: Tensor, setting: Tensor, multiplier: float) -> None:
         """Update this part's columns from the gradient ``[R, P]``."""
@@ -102,8 +101,9 @@ class Part:
                 parameter.grad = None
 
     def _shrink(self, keep: Tensor, before: Tensor) -> None:
-        (optimizer,) = self.optimizers
-        for group, (first, last) in self._owners(before):
+        (optimizer,), (rates,) = self.optimizers, self.rates
+        staying = []
+        for (group, (first, last)), rate in zip(self._owners(before), rates, strict=True):
             stays = keep[first:last]
             for parameter in group["params"]:
                 state = optimizer.state[parameter]
@@ -112,8 +112,9 @@ class Part:
                         state[name] = value[stays]
                 if not stays.any():
                     del optimizer.state[parameter]
-            if not stays.any():
-                group["params"] = []
+            staying += [(group, rate)] if stays.any() else []
+        optimizer.param_groups = [group for group, _ in staying]
+        self.rates = [[rate for _, rate in staying]]
 
 
 class FleetOptimizer(Optimizer):
@@ -162,6 +163,17 @@ class FleetOptimizer(Optimizer):
         for owner in self.parts:
             owner.leave(self.flat, keep, before, self.setting)
         self.param_groups[0]["params"][0].data = self.flat
+
+    def stored(self) -> dict:
+        """Return what continues this optimizer beside weights and settings; tensors and plain values."""
+        return {"steps": self.steps, "parts": [[o.state_dict() for o in owner.optimizers] for owner in self.parts]}
+
+    def restore(self, stored: dict) -> None:
+        """Continue from what :meth:`stored` returned."""
+        self.steps = stored["steps"]
+        for owner, contents in zip(self.parts, stored["parts"], strict=True):
+            for optimizer, content in zip(owner.optimizers, contents, strict=True):
+                optimizer.load_state_dict(content)
 
     def hyperparameters(self) -> list[dict]:
         """Return the hyper-parameters as they really run: one dict per part, read back from the built optimizer."""

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,15 @@ class Job:
         """Read the one store of a role."""
         (path,) = self.inputs[role]
         return store.read(path)
+
+    @property
+    def resume(self) -> Path:
+        """Folder of what continues this job if it is interrupted; its name holds the unit's digest."""
+        return self.out.parent.parent.parent / "resume" / self.out.name.partition(".")[0]
+
+    def forget(self) -> None:
+        """Remove what would continue this job: it is complete."""
+        shutil.rmtree(self.resume, ignore_errors=True)
 
     def provenance(self) -> dict:
         """Return the attributes that a store carries: spec and inputs by file name."""

@@ -5,8 +5,10 @@ import xarray as xr
 
 from imprint import store
 from imprint.fleet import selection
+from imprint.fleet.resume import Checkpoint
 from imprint.fleet.train import train
 from imprint.stages.common import Job, job
+from imprint.task import Task
 
 
 def main(argv: list[str]) -> None:
@@ -17,6 +19,7 @@ def main(argv: list[str]) -> None:
     """
     work = job("search", argv)
     store.write(search(work), work.out, **work.provenance())
+    work.forget()
 
 
 def search(work: Job) -> xr.Dataset:
@@ -24,7 +27,7 @@ def search(work: Job) -> xr.Dataset:
     task, spec = work.task(), work.spec
     ((name, (low, high)),) = spec["recipe"]["search"].items()
     grid = np.geomspace(low, high, spec["settings"])
-    fleets = [_train(task, spec, name, grid.tolist())]
+    fleets = [_train(work, task, name, grid.tolist(), 0)]
     room = dict.fromkeys(("low", "high", "between"), spec["extend"])
     while True:
         merged = _sorted(fleets, name)
@@ -32,7 +35,7 @@ def search(work: Job) -> xr.Dataset:
         added = {place: value for place, value in added.items() if room[place]}
         if not added:
             return merged
-        fleets.append(_train(task, spec, name, sorted(set(added.values()))))
+        fleets.append(_train(work, task, name, sorted(set(added.values())), len(fleets)))
         for place in added:
             room[place] -= 1
 
@@ -47,8 +50,9 @@ def _added(merged: xr.Dataset, rules: dict, values: np.ndarray, ratio: float) ->
     return added
 
 
-def _train(task, spec: dict, name: str, values: list[float]) -> xr.Dataset:
-    return train(task, spec, [{name: value} for value in values], spec["seeds"])
+def _train(work: Job, task: Task, name: str, values: list[float], number: int) -> xr.Dataset:
+    settings = [{name: value} for value in values]
+    return train(task, work.spec, settings, work.spec["seeds"], Checkpoint(work.resume / f"fleet_{number}"))
 
 
 def _sorted(fleets: list[xr.Dataset], name: str) -> xr.Dataset:

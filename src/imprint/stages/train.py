@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from imprint import store
+from imprint.fleet.resume import Checkpoint
 from imprint.fleet.train import train
 from imprint.stages.common import Job, job
 
@@ -14,10 +15,11 @@ def main(argv: list[str]) -> None:
     """Write the solution of one seed block."""
     work = job("train", argv)
     settings, roles = chosen(work)
-    solution = train(work.task(), work.spec, settings, work.spec["seeds"])
+    solution = train(work.task(), work.spec, settings, work.spec["seeds"], Checkpoint(work.resume / "fleet"))
     about = {"long_name": "rules that chose the setting", "units": "1"}
     solution["role"] = ("setting", np.array(roles, dtype=str), about)
     store.write(solution, work.out, **work.provenance())
+    work.forget()
 
 
 def chosen(work: Job) -> tuple[list[dict], list[str]]:

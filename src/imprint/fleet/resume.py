@@ -1,0 +1,83 @@
+"""Continues an interrupted fleet as if nothing had happened.
+
+Everything a fleet draws is a function of seed and step, so its state is a few tensors. It lies outside declared outputs
+and under a name that holds the unit's digest: other code or another spec never finds it.
+"""
+
+import os
+import pickle
+import time
+from pathlib import Path
+
+import torch
+
+from imprint.fleet.fleet import Fleet
+from imprint.fleet.recorder import Recorder
+from imprint.recipes.compose import FleetOptimizer
+
+SECONDS = 30.0
+FLEET = ("ids", "stage", "stage_step", "step_count", "status", "status_step", "path_length", "batch_loss")
+NORMS = ("gradient_norm", "update_norm")
+RECORDER = ("weights", "steps", "learned", "reached", "in_a_row", "evaluated")
+
+
+class Checkpoint:
+    """A file that a fleet's state is written to now and then.
+
+    Args:
+        path: the file; its folder is made when needed.
+        seconds: least time between two writes; it changes no result.
+    """
+
+    def __init__(self, path: Path, seconds: float | None = None):
+        self.path = path
+        self.seconds = float(os.environ.get("IMPRINT_CHECKPOINT_SECONDS", SECONDS)) if seconds is None else seconds
+        self.written = time.monotonic()
+
+    def maybe_write(self, fleet: Fleet, recorder: Recorder) -> None:
+        """Write the state if the last write is long enough ago."""
+        if time.monotonic() - self.written >= self.seconds:
+            self.write(fleet, recorder)
+
+    def write(self, fleet: Fleet, recorder: Recorder) -> None:
+        """Write the state, replacing the last one only when complete."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        torch.save(state(fleet, recorder), scratch)
+        os.replace(scratch, self.path)
+        self.written = time.monotonic()
+
+    def read(self, fleet: Fleet, recorder: Recorder) -> None:
+        """Bring a fresh fleet to the stored state, if there is one; a file that cannot be read is as none."""
+        if not self.path.is_file():
+            return
+        try:
+            stored = torch.load(self.path, weights_only=True)
+        except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError):
+            self.path.unlink()
+            return
+        restore(fleet, recorder, stored)
+
+
+def state(fleet: Fleet, recorder: Recorder) -> dict:
+    """Return a fleet's state as tensors and plain values."""
+    return {
+        "flat": fleet.flat,
+        "optimizer": fleet.optimizer.stored(),
+        "fleet": {name: getattr(fleet, name) for name in (*FLEET, *NORMS)},
+        "recorder": {name: getattr(recorder, name) for name in RECORDER},
+        "rows": [{name: torch.from_numpy(value) for name, value in row.items()} for row in recorder.rows],
+    }
+
+
+def restore(fleet: Fleet, recorder: Recorder, stored: dict) -> None:
+    """Set a fresh fleet and its recorder to a stored state."""
+    for name, value in stored["fleet"].items():
+        setattr(fleet, name, value)
+    for name, value in stored["recorder"].items():
+        setattr(recorder, name, value)
+    recorder.rows = [{name: value.numpy() for name, value in row.items()} for row in stored["rows"]]
+    flat = stored["flat"].to(fleet.task.device)
+    setting = fleet.ids // len(fleet.seeds)
+    fleet.optimizer = FleetOptimizer(fleet.recipe, fleet.layout, flat, setting, fleet.settings)
+    fleet.optimizer.restore(stored["optimizer"])
