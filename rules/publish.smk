@@ -1,12 +1,12 @@
-# The study's products under their fixed names.
+# The study's products under their fixed names; they are kept until the new ones are there.
 rule publish:
     input:
         [ancient(path) for path in planning.input_paths(plan, plan.final)],
     output:
         receipt=plan.final.path,
-        report=f"results/{plan.study.name}/report.html",
-        claims=f"results/{plan.study.name}/claims.csv",
-        index=f"results/{plan.study.name}/index.csv",
+        report=update(f"results/{plan.study.name}/report.html"),
+        claims=update(f"results/{plan.study.name}/claims.csv"),
+        index=update(f"results/{plan.study.name}/index.csv"),
     log:
         f"results/logs/publish/{plan.final.name}.log",
     benchmark:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from imprint import plugins
 from imprint.errors import StudyError, nearest
-from imprint.study import Claim, Experiment, Study
+from imprint.study import Claim, Experiment, Recipe, Study
 
 METRICS = ("learning_accuracy", "validation_loss")
 
@@ -30,7 +30,7 @@ def check(study: Study, root: Path) -> None:
             measures = _check_probes(experiment, task)
             _check_select(experiment)
             for key, claim in experiment.claims.items():
-                _check_claim(f"claims.{key}", claim, experiment, measures)
+                _check_claim(f"claims.{key}", claim, experiment, measures, "stages" in task.literals["VIEWS"])
             _check_repeats(experiment)
         except StudyError as error:
             raise StudyError(f"{file}: {error}") from None
@@ -46,8 +46,22 @@ def _check_recipes(experiment: Experiment, study: Study) -> None:
     for name in experiment.recipes:
         if name not in study.recipes:
             raise StudyError(f"recipes: {name!r} is not in recipes.yaml; {nearest(name, study.recipes)}")
-        if study.recipes[name].search and experiment.search is None and "lr" in study.recipes[name].search:
+        recipe = study.recipes[name]
+        if "lr" not in {**recipe.hyper, **(recipe.search or {})}:
+            raise StudyError(f"recipes: {name!r} has no lr; give hyper: {{lr: ...}} or search: {{lr: [low, high]}}")
+        _check_parts(name, recipe)
+        if recipe.search and experiment.search is None:
             raise StudyError(f"recipes: {name!r} has a search space, but the experiment declares no search budget")
+
+
+def _check_parts(name: str, recipe: Recipe) -> None:
+    updates = [recipe.update, *([recipe.rest.update] if recipe.rest else [])]
+    parts = [("update", update) for update in updates if ":" not in update]
+    parts += [(kind, part["name"]) for kind in ("decay", "schedule") if (part := getattr(recipe, kind))]
+    for kind, part in parts:
+        known = [file.stem for file in (plugins.ROOT / "recipes" / kind).glob("*.py") if file.stem != "__init__"]
+        if part not in known:
+            raise StudyError(f"recipes: {name!r}: no {kind} is named {part!r}; {nearest(part, known)}")
 
 
 def _check_task(experiment: Experiment) -> plugins.Plugin:
@@ -95,16 +109,14 @@ def _check_select(experiment: Experiment) -> None:
             raise StudyError(f"select.{name}.{metrics[0]}: {target!r} is not 'min', 'max' or a number")
         if isinstance(target, str) == ("within" in rule):
             raise StudyError(f"select.{name}: a number needs 'within', and 'min' or 'max' has none")
+    for name in experiment.snapshots:
+        if name in ("init", "final") or name.startswith("task_"):
+            raise StudyError(f"snapshots: {name!r} is a snapshot that is always kept; choose another name")
     if experiment.search and not experiment.select:
         raise StudyError("select: a search needs a rule that selects, such as {best: {validation_loss: min}}")
 
 
-def snapshot_names(experiment: Experiment, stages: int | None = None) -> list[str]:
-    """Return the snapshots that claims may name; tasks of a sequence are open-ended unless ``stages`` is given."""
-    return ["init", *experiment.snapshots, "final"]
-
-
-def _check_claim(place: str, claim: Claim, experiment: Experiment, measures: dict[str, dict]) -> None:
+def _check_claim(place: str, claim: Claim, experiment: Experiment, measures: dict[str, dict], sequence: bool) -> None:
     for measure in (claim.measure, *claim.requires):
         if measure not in measures:
             raise StudyError(f"{place}: measure {measure!r} is of no declared probe; {nearest(measure, measures)}")
@@ -118,17 +130,17 @@ def _check_claim(place: str, claim: Claim, experiment: Experiment, measures: dic
     if missing:
         raise StudyError(f"{place}.where: {claim.measure!r} has a dimension {missing[0]!r}; say which label is meant")
     for recipe in _recipes_of(claim):
-        if recipe not in experiment.recipes and recipe != "all":
+        if recipe not in experiment.recipes and (recipe != "all" or claim.contrast is not None):
             raise StudyError(
                 f"{place}: recipe {recipe!r} is not in this experiment; {nearest(recipe, experiment.recipes)}"
             )
     selects = [*experiment.select, "fixed"]
-    allowed = {"stop": list(experiment.stop), "select": selects, "snapshot": snapshot_names(experiment)}
+    allowed = {"stop": list(experiment.stop), "select": selects, "snapshot": ["init", *experiment.snapshots, "final"]}
     for mode in claim.modes:
         for key, value in mode.items():
             if key not in allowed:
                 raise StudyError(f"{place}.at: {key!r} is unknown; {nearest(key, allowed)}")
-            task = key == "snapshot" and value.startswith("task_")
+            task = key == "snapshot" and sequence and value.startswith("task_")
             if value not in allowed[key] and not task:
                 raise StudyError(f"{place}.at.{key}: {value!r} is not declared; {nearest(value, allowed[key])}")
 
@@ -143,7 +155,7 @@ def _check_repeats(experiment: Experiment) -> None:
     seen: dict[str, str] = {}
     for name, claim in experiment.claims.items():
         subject = claim.contrast if claim.contrast is not None else claim.recipe
-        key = repr((claim.measure, sorted(claim.where.items()), subject, claim.modes))
+        key = repr((claim.measure, sorted(claim.where.items()), subject, experiment.modes(claim)))
         if key in seen:
             raise StudyError(f"claims.{name}: same measure, contrast and mode as {seen[key]!r}; keep one")
         seen[key] = name

@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         print(usage())
         return 0
     name, rest = argv[0], argv[1:]
+    sys.path.insert(0, str(Path.cwd()))
     try:
         if name in STAGES:
             return _stage(name, rest)
@@ -45,7 +46,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _stage(name: str, argv: list[str]) -> int:
-    sys.path.insert(0, str(Path.cwd()))
     if name in ("data", "recipe", "search", "train", "probe"):
         import torch
 

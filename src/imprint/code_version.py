@@ -10,6 +10,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,17 +20,24 @@ NEUTRAL = {"imprint.errors", "imprint.code_version"}  # they refuse and explain;
 POSITIONS = {"ctx", "type_comment", "kind", "type_ignores", "type_params"}
 
 
-def source_file(module: str) -> Path | None:
+def source_file(module: str, installed: bool = False) -> Path | None:
     """Return the file of a module of this project, or of a loose file on the path; None for anything else."""
     parts = module.split(".")
     if parts[0] == PROJECT:
         base = Path(__file__).parent.joinpath(*parts[1:])
         return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
-    spec = importlib.util.find_spec(parts[0])
-    if spec is None or not spec.origin or distributions(module):
+    if parts[0] in sys.stdlib_module_names or (distributions(module) and not installed):
         return None
-    base = Path(spec.origin).parent.joinpath(*parts[1:]) if len(parts) > 1 else Path(spec.origin)
-    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+    spec = importlib.util.find_spec(parts[0])
+    if spec is None:
+        return None
+    tops = [Path(place) for place in spec.submodule_search_locations or ()]
+    if len(parts) == 1:
+        files = [Path(spec.origin)] if spec.origin else []
+    else:
+        bases = [top.joinpath(*parts[1:]) for top in tops]
+        files = [path for base in bases for path in (base.with_suffix(".py"), base / "__init__.py")]
+    return next((path for path in files if path.is_file() and path.suffix == ".py"), None)
 
 
 @functools.cache
@@ -83,16 +91,18 @@ def _joined(values: list) -> list:
 
 
 @functools.cache
-def _parsed(path: Path, modified: int) -> tuple[str, frozenset[str]]:
+def _parsed(path: Path, modified: int, package: tuple[str, ...]) -> tuple[str, frozenset[str]]:
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     text = json.dumps(normalized(tree.body))
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            names.add(base)
+            names.update(f"{base}.{alias.name}" for alias in node.names)
     return hashlib.sha256(text.encode()).hexdigest(), frozenset(names)
 
 
@@ -107,10 +117,12 @@ def closure(modules: Iterable[str]) -> dict[str, str]:
         path = source_file(module)
         if path is None:
             continue
-        digest, names = _parsed(path, path.stat().st_mtime_ns)
+        parts = tuple(module.split("."))
+        package = parts if path.stem == "__init__" else parts[:-1]
+        digest, names = _parsed(path, path.stat().st_mtime_ns, package)
         found[module] = digest
-        same_root = {name for name in names if name.split(".")[0] == module.split(".")[0]}
-        pending.extend(same_root | {name for name in names if name.split(".")[0] == PROJECT})
+        project = module.split(".")[0] == PROJECT
+        pending.extend(sorted(name for name in names if name.split(".")[0] == PROJECT or not project))
     return found
 
 

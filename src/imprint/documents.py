@@ -1,6 +1,7 @@
 """Reads YAML strictly: no duplicate keys, numbers as people write them, errors with file and line."""
 
 import re
+from collections.abc import Hashable
 from pathlib import Path
 
 import yaml
@@ -17,6 +18,8 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(None, None, "a key is a plain value", key_node.start_mark)
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
             seen.add(key)

@@ -11,9 +11,8 @@ from imprint.errors import StudyError
 from imprint.identity import Unit, canonical, digest
 from imprint.recipes.names import modules as recipe_modules
 from imprint.recipes.names import update_path
-from imprint.study import Experiment, Recipe, Study, load
+from imprint.study import TUNING, Experiment, Recipe, Study, load
 
-TUNING = 1000
 REPORT_FILES = ("report/template.html",)
 LIBRARIES = {
     "data": ("numpy", "scikit-learn"),
@@ -76,13 +75,6 @@ def build(root: Path, study: str | None = None) -> Plan:
     return Planner(load(root, study)).plan()
 
 
-def coded(stage: str, spec: dict, modules: tuple[str, ...] = (), files: tuple[str, ...] = ()) -> dict:
-    """Return a spec with the version of the code that a stage runs for it."""
-    entry = (f"imprint.stages.{stage}", *modules)
-    version = code_version.version(entry, LIBRARIES[stage], files)
-    return {**spec, "code": {"modules": sorted(modules), "files": sorted(files), **version}}
-
-
 class Planner:
     """Builds the units of a study; each kind of unit has one method."""
 
@@ -90,7 +82,16 @@ class Planner:
         self.study = study
         self.units: dict[str, dict[str, Unit]] = {}
         self.entries: list[Entry] = []
+        self.versions: dict[tuple, dict] = {}
         self.recipes = {name: _canonical_recipe(recipe) for name, recipe in study.recipes.items()}
+
+    def coded(self, stage: str, spec: dict, modules: tuple[str, ...] = (), files: tuple[str, ...] = ()) -> dict:
+        """Return a spec with the version of the code that a stage runs for it."""
+        key = (stage, modules, files)
+        if key not in self.versions:
+            entry = (f"imprint.stages.{stage}", *modules)
+            self.versions[key] = code_version.version(entry, LIBRARIES[stage], files)
+        return {**spec, "code": {"modules": sorted(modules), "files": sorted(files), **self.versions[key]}}
 
     def add(self, unit: Unit) -> Unit:
         """Register a unit; one that is declared twice is shared."""
@@ -117,7 +118,7 @@ class Planner:
         chosen = None
         if fleet["recipe"].get("search"):
             search = self.search(experiment, fleet, proof, label)
-            spec = coded("select", {"select": dict(experiment.select)})
+            spec = self.coded("select", {"select": dict(experiment.select)})
             chosen = self.add(Unit("select", search.prefix, spec, {"search": [search]}, label))
             seeds = tuple(search.spec["seeds"])
             self.entries.append(Entry(name, "search", search, recipe, stop, seeds))
@@ -154,12 +155,12 @@ class Planner:
         if task.literals["SEEDED"]:
             spec["seeds"] = seeds
         label = task.name + (f" seeds {_range(seeds)}" if "seeds" in spec else "")
-        return self.add(Unit("data", _stem(task.name), coded("data", spec, (task.module,)), {}, label))
+        return self.add(Unit("data", _stem(task.name), self.coded("data", spec, (task.module,)), {}, label))
 
     def proof(self, experiment: Experiment, recipe: str, fleet: dict, label: str) -> Unit:
         """Plan the recipe job: a few steps that prove the recipe on this task's model."""
         keys = ("task", "recipe", "batch_size", "executor")
-        spec = coded("recipe", {key: fleet[key] for key in keys}, self.modules(fleet))
+        spec = self.coded("recipe", {key: fleet[key] for key in keys}, self.modules(fleet))
         data = self.data(experiment, self.tuning(experiment))
         return self.add(Unit("recipe", self.prefix(experiment, fleet), spec, {"data": [data]}, label))
 
@@ -175,22 +176,22 @@ class Planner:
             "select": dict(experiment.select),
         }
         inputs = {"data": [self.data(experiment, seeds)], "recipe": [proof]}
-        spec = coded("search", spec, self.modules(fleet))
+        spec = self.coded("search", spec, self.modules(fleet))
         return self.add(Unit("search", self.prefix(experiment, fleet), spec, inputs, label))
 
     def block(self, name, experiment, recipe, stop, fleet, proof, chosen, seeds, label) -> None:
         """Plan the training of one block of seeds, and its probes."""
         data = self.data(experiment, seeds)
         inputs = {"data": [data], "recipe": [proof]} | ({"select": [chosen]} if chosen else {})
-        spec = coded("train", {**fleet, "seeds": seeds}, self.modules(fleet))
+        spec = self.coded("train", {**fleet, "seeds": seeds}, self.modules(fleet))
         label = f"{label} seeds {_range(seeds)}"
         train = self.add(Unit("train", self.prefix(experiment, fleet), spec, inputs, label))
         self.entries.append(Entry(name, "training", train, recipe, stop, tuple(seeds)))
-        for probe, options in experiment.probe_options.items():
+        for probe, options in sorted(experiment.probe_options.items()):
             plugin = plugins.find("probes", probe)
             spec = {"probe": probe, "options": plugins.check_options(plugin, options), "task": fleet["task"]}
             architecture = plugins.find("models", fleet["task"]["model"]["name"]).module
-            spec = coded("probe", spec, (plugin.module, architecture))
+            spec = self.coded("probe", spec, (plugin.module, architecture))
             prefix = f"{self.prefix(experiment, fleet)}-{_stem(plugin.module.rpartition('.')[2])}"
             unit = Unit("probe", prefix, spec, {"train": [train], "data": [data]}, f"{label}: {probe}")
             self.entries.append(Entry(name, "probe", self.add(unit), recipe, stop, tuple(seeds), probe))
@@ -203,17 +204,21 @@ class Planner:
         units = list({entry.unit.name + entry.unit.stage: entry.unit for entry in self.entries}.values())
         frozen = {"study": name, "tier": self.study.tier, "experiments": resolved, "places": digest(places)}
         self.add(Unit("plan", name, frozen, {}, name))
-        gather = coded("gather", {"places": digest(places)})
+        labels = {key: arrangement(value) for key, value in resolved.items()}
+        order = digest([[value["stop"], list(value["select"])] for value in labels.values()])
+        arranged = {"study": name, "experiments": labels, "places": digest(places), "order": order}
+        self.add(Unit("plan", f"{name}-places", arranged, {}, f"{name} places"))
+        gather = self.coded("gather", {"places": digest(places), "order": order})
         atlas = self.add(Unit("gather", name, gather, {"units": units}, name))
-        judged = {key: [value["claims"], value["recipes"], value["stop"]] for key, value in resolved.items()}
-        spec = coded("claims", {"claims": digest(judged)})
+        judged = {key: [value["claims"], value["recipes"]] for key, value in resolved.items()}
+        spec = self.coded("claims", {"claims": digest(judged)})
         claims = self.add(Unit("claims", name, spec, {"atlas": [atlas]}, name))
         figures = [self.figure(figure, of, atlas, claims) for figure, of in self.figures()]
-        spec = coded("report", {"study": name, "experiments": digest(resolved)}, files=REPORT_FILES)
+        spec = self.coded("report", {"study": name, "experiments": digest(resolved)}, files=REPORT_FILES)
         inputs = {"atlas": [atlas], "claims": [claims], "figures": figures}
         report = self.add(Unit("report", name, spec, inputs, name))
         inputs = {"report": [report], "claims": [claims], "atlas": [atlas], "figures": figures}
-        self.add(Unit("publish", name, coded("publish", {"study": name}), inputs, name))
+        self.add(Unit("publish", name, self.coded("publish", {"study": name}), inputs, name))
 
     def figures(self) -> Iterator[tuple[plugins.Plugin, str]]:
         """Yield each figure with the experiment that it shows; an empty name is the whole study."""
@@ -232,7 +237,7 @@ class Planner:
         chosen = [experiment] if experiment else list(self.study.experiments)
         content = digest([resolve(key, self.study.experiments[key]) for key in chosen])
         spec = {"figure": figure.name, "experiment": experiment, "content": content}
-        spec = coded("figure", spec, (figure.module,))
+        spec = self.coded("figure", spec, (figure.module,))
         prefix = f"{experiment or self.study.name}-{figure.name}"
         inputs = {"atlas": [atlas], "claims": [claims]}
         return self.add(Unit("figure", prefix, spec, inputs, prefix.replace("-", " ")))
@@ -269,8 +274,16 @@ def _canonical_recipe(recipe: Recipe) -> dict:
 def resolve(name: str, experiment: Experiment) -> dict:
     """Return an experiment as claims, figures and report read it."""
     resolved = experiment.model_dump(mode="json", exclude_none=True)
+    for key, claim in experiment.claims.items():
+        resolved["claims"][key]["at"] = experiment.modes(claim)
     seeds = [seed for block in experiment.blocks for seed in block]
     return {**resolved, "name": name, "seeds": seeds, "blocks": experiment.blocks, "probes": experiment.probe_options}
+
+
+def arrangement(resolved: dict) -> dict:
+    """Return the labels under which an experiment's results are gathered, in their order."""
+    lists = {key: list(resolved[key]) for key in ("recipes", "stop", "select")}
+    return {**lists, "probes": sorted(resolved["probes"])}
 
 
 def places(plan: Plan) -> list[dict]:
@@ -310,11 +323,19 @@ def index(plan: Plan) -> list[dict]:
 PRODUCTS = ("gather", "claims", "figure", "report", "publish")
 
 
+def frozen_for(plan: Plan, unit: Unit) -> Unit:
+    """Return the frozen plan that a product reads: for the atlas where results belong, else the whole study."""
+    study, arranged = plan.units["plan"].values()
+    return arranged if unit.stage == "gather" else study
+
+
 def input_paths(plan: Plan, unit: Unit) -> list[str]:
     """Return the files that a unit needs to be there."""
     paths = [other.path for units in unit.inputs.values() for other in units]
+    for figure in unit.inputs.get("figures", []):
+        paths += [str(Path(figure.path).with_suffix(suffix)) for suffix in (".png", ".csv")]
     if unit.stage in PRODUCTS:
-        paths += [frozen.path for frozen in plan.units["plan"].values()]
+        paths.append(frozen_for(plan, unit).path)
     return paths
 
 
@@ -322,7 +343,7 @@ def command(plan: Plan, unit: Unit) -> str:
     """Return the options that make a unit, quoted for the shell; inputs of a whole study come by the frozen plan."""
     words = ["--spec", canonical(unit.spec), "--label", unit.label]
     if unit.stage in PRODUCTS:
-        words += ["--plan", *(frozen.path for frozen in plan.units["plan"].values())]
+        words += ["--plan", frozen_for(plan, unit).path]
     if unit.stage != "gather":
         for role, units in unit.inputs.items():
             words += [word for other in units for word in ("--input", f"{role}={other.path}")]

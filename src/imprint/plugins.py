@@ -77,7 +77,7 @@ def _outside(kind: str, name: str) -> tuple[Path, str, str]:
     from imprint.code_version import source_file
 
     module, _, function = name.partition(":")
-    file = source_file(module)
+    file = source_file(module, installed=True)
     if file is None:
         raise StudyError(f"{kind[:-1]} {name!r}: no source file for module {module!r} on the path")
     return file, module, function

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -59,9 +60,9 @@ def _digests(data: xr.Dataset) -> dict[str, str]:
 def _retyped(data: xr.Dataset, dtype: type) -> xr.Dataset:
     """Turn text, which is fixed-width in memory and variable-width on disk, into the other."""
     text = {
-        name: (var.dims, np.array(var.values.tolist(), dtype=dtype), var.attrs)
+        name: (var.dims, np.array(var.values.tolist(), dtype=dtype).reshape(var.shape), var.attrs)
         for name, var in data.variables.items()
-        if var.dtype.kind in "OUT"
+        if var.dtype.kind in "OUT" and var.size
     }
     coords = {name: value for name, value in text.items() if name in data.coords}
     return data.assign({k: v for k, v in text.items() if k not in coords}).assign_coords(coords)
@@ -106,6 +107,11 @@ def _memory(tree: xr.Dataset | xr.DataTree) -> dict[str, bytes]:
     return {name: buffer.to_bytes() for name, buffer in memory.items()}
 
 
+def _plain(provenance: dict) -> dict:
+    plain = (str, int, float, np.number)
+    return {k: v if isinstance(v, plain) else json.dumps(v, sort_keys=True) for k, v in provenance.items()}
+
+
 def write(data: xr.Dataset, path: str | Path, **provenance: object) -> None:
     """Write a dataset as one file, with what it was made from.
 
@@ -118,8 +124,7 @@ def write(data: xr.Dataset, path: str | Path, **provenance: object) -> None:
     twice = sorted(set(data.attrs) & set(provenance))
     if twice:
         raise ValueError(f"attributes {twice} of the data would be replaced by provenance; rename them")
-    plain = (str, int, float, np.number)
-    attributes = {k: v if isinstance(v, plain) else json.dumps(v, sort_keys=True) for k, v in provenance.items()}
+    attributes = _plain(provenance)
     attributes[DIGESTS] = json.dumps(_digests(data), sort_keys=True)
     _pack(_memory(_writable(data.assign_attrs(attributes))), Path(path))
 
@@ -132,22 +137,26 @@ def write_tree(tree: xr.DataTree, path: str | Path, **provenance: object) -> Non
         check(data)
         groups[node.path] = _writable(data.assign_attrs({DIGESTS: json.dumps(_digests(data), sort_keys=True)}))
     packed = xr.DataTree.from_dict(groups)
-    packed.attrs.update({k: json.dumps(v, sort_keys=True) for k, v in provenance.items()})
+    packed.attrs.update(_plain(provenance))
     _pack(_memory(packed), Path(path))
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[ZipStore]:
+def _inspect(path: Path, contents: bool = True) -> None:
     if not path.is_file():
         raise StoreError(f"{path}: no such store; run the study again to make it")
     try:
         with zipfile.ZipFile(path) as archive:
-            broken = archive.testzip()
+            broken = archive.testzip() if contents else None
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise StoreError(f"{path}: truncated or not a store ({error}); delete this file and run again") from error
     if broken or "zarr.json" not in names:
         raise StoreError(f"{path}: damaged or not a store ({broken or 'no zarr.json'}); delete this file and run again")
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[ZipStore]:
+    _inspect(path)
     with contextlib.closing(ZipStore(path, mode="r")) as store:
         yield store
 
@@ -187,12 +196,15 @@ def read_tree(path: str | Path) -> xr.DataTree:
 
 def attributes(path: str | Path) -> dict:
     """Return a store's attributes without reading its arrays and without zarr."""
+    _inspect(Path(path), contents=False)
     with zipfile.ZipFile(path) as archive:
         return json.load(io.TextIOWrapper(archive.open("zarr.json"))).get("attributes", {})
 
 
 def unpack(path: str | Path, folder: str | Path) -> None:
     """Unpack a store into an ordinary zarr folder with consolidated metadata, replacing what is there."""
+    _inspect(Path(path))
+    shutil.rmtree(folder, ignore_errors=True)
     with zipfile.ZipFile(path) as archive:
         archive.extractall(folder)
     with warnings.catch_warnings():

@@ -4,6 +4,7 @@ Strict: an unknown key, a wrong type or a value out of range is an error that na
 torch; what only the real classes can tell is checked by the recipe job.
 """
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +19,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+TUNING = 1000
 NONNEGATIVE_HYPER = {"lr", "weight_decay", "momentum", "eps", "rho", "alpha"}
 
 
@@ -38,6 +40,8 @@ def check_hyper(values: dict) -> dict:
         for number in numbers:
             if isinstance(number, bool) or not isinstance(number, int | float):
                 continue
+            if not math.isfinite(number):
+                raise ValueError(f"{name} is {number}; it is a finite number")
             if name == "lr" and number <= 0:
                 raise ValueError(f"lr is {number}; a learning rate is positive")
             if name in NONNEGATIVE_HYPER and number < 0:
@@ -69,6 +73,11 @@ class Recipe(Update):
     decay: dict | None = None
     schedule: dict | None = None
     search: dict[str, list[Positive]] | None = None
+
+    @field_validator("decay", "schedule")
+    @classmethod
+    def _part_range(cls, value: dict | None) -> dict | None:
+        return value if value is None else check_hyper(value)
 
     @model_validator(mode="after")
     def _space(self) -> "Recipe":
@@ -191,7 +200,7 @@ class Experiment(Strict):
     question: str
     task: TaskSpec
     recipes: list[str]
-    stop: dict[Name, Stop]
+    stop: Annotated[dict[Name, Stop], Field(min_length=1)]
     seeds: list[int | str]
     evaluate_every: Count
     probes: list[str] | dict[str, dict]
@@ -209,6 +218,10 @@ class Experiment(Strict):
         twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
         if twice:
             raise ValueError(f"seeds {twice} are given twice; every seed is one replicate")
+        if not seeds:
+            raise ValueError("no seed is given; an evaluation needs at least one")
+        if max(seeds) >= TUNING:
+            raise ValueError(f"seed {max(seeds)}: seeds from {TUNING} on are for tuning; evaluate on smaller ones")
         return value
 
     @field_validator("recipes")
@@ -217,12 +230,27 @@ class Experiment(Strict):
         twice = sorted({name for name in value if value.count(name) > 1})
         if twice:
             raise ValueError(f"recipes {twice} are given twice")
+        if not value:
+            raise ValueError("no recipe is given")
+        return value
+
+    @field_validator("probes")
+    @classmethod
+    def _probes(cls, value: list[str] | dict) -> list[str] | dict:
+        twice = sorted({name for name in value if list(value).count(name) > 1})
+        if twice:
+            raise ValueError(f"probes {twice} are given twice")
         return value
 
     @property
     def blocks(self) -> list[list[int]]:
         """The seed blocks, each trained as one fleet."""
         return [seed_block(block) for block in self.seeds]
+
+    def modes(self, claim: Claim) -> list[dict[str, str]]:
+        """Return a claim's comparison modes in full: left out means the first declared, and the final snapshot."""
+        first = {"stop": next(iter(self.stop)), "select": next(iter(self.select), "fixed"), "snapshot": "final"}
+        return [{**first, **mode} for mode in claim.modes]
 
     @property
     def probe_options(self) -> dict[str, dict]:
@@ -325,9 +353,12 @@ def load(root: Path, study: str | None = None) -> Study:
         raise StudyError(f"{file}: study: {name!r} is not in studies; {nearest(name, config.studies)}")
     entry = config.studies[name]
     recipes = read_recipes(root / "recipes.yaml")
-    experiments = _experiments(root / "experiments", entry, file)
+    experiments = _experiments(root / "experiments", entry, file, {each.tier for each in config.studies.values()})
     experiments = {key: _with_recipes(value, config.recipes) for key, value in experiments.items()}
     loaded = Study(name=name, tier=entry.tier, device=_device(config.device), recipes=recipes, experiments=experiments)
+    twice = sorted({name for name in config.recipes if config.recipes.count(name) > 1})
+    if twice:
+        raise StudyError(f"{file}: recipes: {twice} are given twice")
     unknown = [recipe for recipe in config.recipes if recipe not in recipes]
     if unknown:
         raise StudyError(f"{file}: recipes: {unknown[0]!r} is not in recipes.yaml; {nearest(unknown[0], recipes)}")
@@ -353,7 +384,7 @@ def read_recipes(file: Path) -> dict[str, Recipe]:
     }
 
 
-def _experiments(folder: Path, entry: StudyEntry, config: Path) -> dict[str, Experiment]:
+def _experiments(folder: Path, entry: StudyEntry, config: Path, known: set[str]) -> dict[str, Experiment]:
     files = {file.stem: file for file in sorted(folder.glob("*.yaml"))}
     names = list(files) if entry.experiments == "all" else entry.experiments
     experiments = {}
@@ -361,7 +392,10 @@ def _experiments(folder: Path, entry: StudyEntry, config: Path) -> dict[str, Exp
         if name not in files:
             raise StudyError(f"{config}: experiments: {name!r} has no file in {folder}; {nearest(name, files)}")
         content = documents.load(files[name])
-        tiers = content.pop("tiers", {})
+        tiers = content.pop("tiers", None) or {}
+        for tier in tiers:
+            if tier not in known:
+                raise StudyError(f"{files[name]}: tiers: {tier!r} is the tier of no study; {nearest(tier, known)}")
         if entry.tier in tiers:
             content = documents.merge(content, tiers[entry.tier])
         experiments[name] = parse(Experiment, content, files[name])

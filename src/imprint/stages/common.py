@@ -1,8 +1,10 @@
 """What all stages share: their command line, and the refusal to run other code than was planned."""
 
 import argparse
+import importlib
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +52,13 @@ class Job:
     def forget(self) -> None:
         """Remove what would continue this job: it is complete."""
         shutil.rmtree(self.resume, ignore_errors=True)
+
+    def plugin(self, name: str, function: str) -> Callable:
+        """Return a plug-in's function: of the planned module of that name, or of ``package.module:function``."""
+        module, _, named = name.partition(":")
+        if not named:
+            module = next(path for path in self.spec["code"]["modules"] if path.rpartition(".")[2] == name)
+        return getattr(importlib.import_module(module), named or function)
 
     def provenance(self) -> dict:
         """Return the attributes that a store carries: spec and inputs by file name."""

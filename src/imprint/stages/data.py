@@ -1,11 +1,9 @@
 """data: builds a task's data."""
 
-import importlib
-
 import xarray as xr
 
 from imprint import store
-from imprint.stages.common import StageError, job
+from imprint.stages.common import Job, StageError, job
 from imprint.streams import seed_of
 
 
@@ -14,16 +12,16 @@ def main(argv: list[str]) -> None:
     work = job("data", argv)
     name = work.spec["task"]["name"]
     try:
-        data = build(work.spec)
+        data = build(work)
     except (ValueError, OSError) as error:
         raise StageError(f"task {name}: {error}") from error
     store.write(data, work.out, **work.provenance())
 
 
-def build(spec: dict) -> xr.Dataset:
-    """Return the data that a spec describes."""
-    options = dict(spec["task"])
-    draw = importlib.import_module(f"imprint.tasks.{options.pop('name')}").build
+def build(work: Job) -> xr.Dataset:
+    """Return the data that a job's spec describes."""
+    spec, options = work.spec, dict(work.spec["task"])
+    draw = work.plugin(options.pop("name"), "build")
     if "seeds" not in spec:
         return draw(**options)
     drawn = [draw(**options, seed=seed_of(seed, "data")) for seed in spec["seeds"]]

@@ -17,12 +17,13 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     plan = planning.build(arguments.root, arguments.study)
-    (unit,) = plan.units["plan"].values()
-    if Path(unit.path).name != arguments.out.name:
+    units = {Path(unit.path).name: unit for unit in plan.units["plan"].values()}
+    if arguments.out.name not in units:
         raise StudyError(
-            f"the study changed since it was planned: {arguments.out.name} is wanted, {Path(unit.path).name} is what "
-            "the files say now; run the study again"
+            f"the study changed since it was planned: {arguments.out.name} is wanted, {', '.join(units)} is what the "
+            "files say now; run the study again"
         )
-    frozen = {**unit.spec, "digest": plan.digest, "places": planning.places(plan), "units": planning.index(plan)}
+    unit = units[arguments.out.name]
+    frozen = {**unit.spec, "digest": unit.digest, "places": planning.places(plan), "units": planning.index(plan)}
     with store.replacing(arguments.out) as scratch:
-        scratch.write_text(json.dumps(frozen, indent=1, sort_keys=True), encoding="utf-8")
+        scratch.write_text(json.dumps(frozen, indent=1), encoding="utf-8")

@@ -1,19 +1,20 @@
 """probe: measures a solution."""
 
-import importlib
+import traceback
 
 from imprint import store
-from imprint.plugins import FUNCTIONS
 from imprint.solution import Solution
-from imprint.stages.common import job
+from imprint.stages.common import StageError, job
 
 
 def main(argv: list[str]) -> None:
     """Write the measurements of one probe on one solution."""
     work = job("probe", argv)
     solution = Solution(work.read("train"))
-    modules = [name for name in work.spec["code"]["modules"] if not name.startswith("imprint.models")]
-    name, _, function = work.spec["probe"].partition(":")
-    measure = getattr(importlib.import_module(modules[0]), function or FUNCTIONS["probes"])
-    measured = measure(solution, work.task(), **work.spec["options"])
+    measure = work.plugin(work.spec["probe"], "measure")
+    try:
+        measured = measure(solution, work.task(), **work.spec["options"])
+    except ValueError as error:
+        traceback.print_exc()
+        raise StageError(f"probe {work.spec['probe']} ({work.label}): {error}") from error
     store.write(measured.assign(role=solution.data["role"]), work.out, **work.provenance())

@@ -24,12 +24,12 @@ def main(argv: list[str]) -> None:
     recipe = {**work.spec["recipe"], "name": work.label or work.spec["recipe"]["update"]}
     try:
         result, ran = prove(work, recipe)
-    except RecipeError:
-        raise
+    except RecipeError as error:
+        raise RecipeError(f"recipes.yaml: {error}") from error
     except Exception as error:
         traceback.print_exc()
         told = f"{recipe['update']} raised {type(error).__name__}: {error}"
-        raise RecipeError(f"recipe {recipe['name']!r}: {told}") from error
+        raise RecipeError(f"recipes.yaml: recipe {recipe['name']!r}: {told}") from error
     store.write(result, work.out, **work.provenance(), ran=ran)
 
 

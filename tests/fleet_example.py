@@ -1,0 +1,82 @@
+"""Small data sets, tasks, recipes and specs, in float64, for the tests of training."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+
+from imprint.fleet.fleet import Fleet
+from imprint.identity import canonical
+from imprint.plan import _canonical_recipe
+from imprint.study import read_recipes
+from imprint.task import Task
+
+torch.set_num_threads(1)
+
+ROOT = Path(__file__).parents[1]
+SIZES = {"train": 60, "validation": 24, "test": 24}
+
+
+def gaussian_blobs(inputs=6, classes=3, stages=1, seeds=None, spread=1.0, sizes=SIZES, draw=0):
+    """Gaussian classes; a sequence gives each of its tasks an equal part of the classes, ``seeds`` draws per seed."""
+    if seeds is not None:
+        parts = [gaussian_blobs(inputs, classes, stages, None, spread, sizes, draw + 100 + seed) for seed in seeds]
+        return xr.concat(
+            parts, "seed", data_vars="all", coords="minimal", compat="override", join="exact"
+        ).assign_coords(seed=seeds)
+    generator = np.random.default_rng(draw)
+    means = 1.5 * generator.standard_normal((classes, inputs))
+    variables = {}
+    about = {"long_name": "for a test", "units": "1", "source": "drawn here"}
+    for split, size in sizes.items():
+        y = np.arange(size) % classes
+        x = means[y] + spread * generator.standard_normal((size, inputs))
+        variables[f"x_{split}"] = ((split, "feature"), x, about)
+        variables[f"y_{split}"] = (split, y.astype(np.int64), about)
+        if stages > 1:
+            variables[f"stage_{split}"] = (split, y * stages // classes, about)
+    attrs = {"classes": classes, "inputs": inputs} | ({"stages": stages} if stages > 1 else {})
+    return xr.Dataset(variables, attrs=attrs)
+
+
+def small_task(model=None, loss="cross_entropy", precision="float64", **options):
+    """Gaussian classes on a small network; ``options`` are those of the classes."""
+    model = {"name": "mlp", "hidden": [7, 5]} | (model or {})
+    return Task(gaussian_blobs(**options), model, loss, precision)
+
+
+def known_recipes():
+    """Every entry of recipes.yaml as a training job gets it: canonical, through JSON."""
+    recipes = read_recipes(ROOT / "recipes.yaml")
+    return {name: json.loads(canonical(_canonical_recipe(recipe))) for name, recipe in recipes.items()}
+
+
+def spec(recipe, **changes):
+    """What a fleet is told."""
+    plain = {"batch_size": 10, "executor": "stacked", "stop": {"steps": 20}, "snapshots": {}, "evaluate_every": 10}
+    return {"recipe": recipe, **plain, **changes}
+
+
+def fleet_of(task, recipe, settings=({"lr": 0.1},), seeds=(0,), batch_size=10, executor="stacked"):
+    """A fleet that is stepped by hand."""
+    return Fleet(task, recipe, list(settings), list(seeds), batch_size, executor)
+
+
+def steps(fleet, count):
+    """Make steps without Lightning, as long as somebody is there."""
+    for _ in range(count):
+        if len(fleet):
+            fleet.gradients()
+        if len(fleet):
+            fleet.optimizer.step()
+            fleet.advance()
+    return fleet
+
+
+def weights_of(solution, setting, seed, snapshot="final"):
+    """All weights of one replica as one vector, by labels of the solution."""
+    data = solution.sel(snapshot=snapshot).isel(setting=setting).sel(seed=seed)
+    names = sorted(str(name) for name in data if str(name).startswith("weight."))
+    return np.concatenate([data[name].values.ravel() for name in names])

@@ -1,0 +1,291 @@
+"""The console program: exit codes, hints, and what `imprint plan` and `imprint recipes` print."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from imprint import cli, code_version, store
+from imprint import plan as planning
+from imprint.commands import plan as plan_command
+from imprint.identity import Unit
+
+sys.path.insert(0, str(Path(__file__).parent))
+import study_example  # noqa: E402
+
+
+@pytest.fixture
+def project(tmp_path):
+    return study_example.Project(tmp_path / "study")
+
+
+@pytest.fixture
+def run(project, monkeypatch, capsys):
+    """Return a function that runs a command in the study's folder, as the installed program would."""
+    here = [path for path in sys.path if path not in ("", os.getcwd())]
+
+    def command(*argv):
+        monkeypatch.chdir(project.write())
+        monkeypatch.setattr(sys, "path", list(here))
+        try:
+            status = cli.main(list(argv))
+        except SystemExit as stop:
+            status = stop.code or 0
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return command
+
+
+def stored(unit, root, **spec):
+    """Put a small store where a unit's would be, made with another spec."""
+    other = Unit(unit.stage, unit.prefix, {**unit.spec, **spec}, unit.inputs)
+    about = {"long_name": "x", "units": "1"}
+    store.write(xr.Dataset({"x": ("seed", np.zeros(1), about)}), root / other.path, spec=other.spec)
+    return root / other.path
+
+
+# ----------------------------------------------------------------- exit codes
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("plam", "did you mean 'plan'"), ("reports", "did you mean 'report'"), ("zzz", "allowed: claims, data, figure")],
+)
+def test_an_unknown_command(run, name, hint):
+    status, out, err = run(name)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"imprint: no command '{name}'; {hint}")
+
+
+@pytest.mark.parametrize("argv", [[], ["--help"], ["-h"]])
+def test_help(run, argv):
+    status, out, err = run(*argv)
+    assert (status, err) == (0, "")
+    for name in [*cli.COMMANDS, *cli.STAGES]:
+        assert name in out
+
+
+@pytest.mark.parametrize("name", ["plan", "recipes", "study", "freeze", "gather", "select"])
+def test_help_of_a_command(run, name):
+    status, out, err = run(name, "--help")
+    assert (status, err) == (0, "")
+    assert out.startswith(f"usage: imprint {name}")
+
+
+@pytest.mark.parametrize(
+    "argv", [["plan", "--no-such"], ["freeze"], ["gather", "--spec", "{}"], ["gather", "--spec", "{"]]
+)
+def test_a_wrong_command_line(run, argv):
+    status, out, err = run(*argv)
+    assert (status, out) == (2, "")
+    assert f"usage: imprint {argv[0]}" in err and "error: " in err
+
+
+def test_told_errors_have_no_traceback(run, project):
+    project.toy["probes"].append("hesian")
+    status, out, err = run("plan")
+    assert (status, out) == (1, "")
+    assert err.startswith("imprint plan: error: ")
+    assert "did you mean 'hessian'" in err
+    assert "Traceback" not in err
+
+
+def test_an_unknown_study(run):
+    status, _, err = run("plan", "quik")
+    assert status == 1
+    assert "config.yaml: study: 'quik' is not in studies; did you mean 'quick'?" in err
+
+
+@pytest.mark.parametrize(("name", "file"), [("plan", "config.yaml"), ("recipes", "recipes.yaml")])
+def test_no_study_here(monkeypatch, tmp_path, capsys, name, file):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main([name]) == 1
+    assert f"imprint {name}: error: {file}: no such file" in capsys.readouterr().err
+
+
+def test_a_stage_tells_its_errors(run, project):
+    version = code_version.version(("imprint.stages.gather",), planning.LIBRARIES["gather"])
+    spec = {"places": "0", "code": {"modules": [], "files": [], **version}}
+    spec["code"]["sources"]["imprint.store"] = "00000000"
+    (project.write() / "frozen.json").write_text("{}")
+    status, out, err = run("gather", "--spec", json.dumps(spec), "--plan", "frozen.json", "--out", "x.zarr.zip")
+    assert (status, out) == (1, "")
+    assert "imprint gather: error: gather: imprint.store changed since this job was planned; run the study again" in err
+    assert "Traceback" not in err
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(run, monkeypatch):
+    def fault(*_):
+        raise ZeroDivisionError("not for the person who runs the study")
+
+    monkeypatch.setattr(planning, "build", fault)
+    with pytest.raises(ZeroDivisionError, match="not for the person"):
+        run("plan")
+
+
+def test_a_closed_pipe_is_no_error_to_tell(run, monkeypatch):
+    def closed(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(planning, "build", closed)
+    assert run("plan") == (1, "", "")
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, 1), (None, 1), (3, 3), ("why", "why")])
+def test_a_stage_that_stops_before_its_output_is_complete(run, monkeypatch, code, status):
+    def stop(argv):
+        sys.exit(code)
+
+    monkeypatch.setattr("imprint.stages.gather.main", stop)
+    found, _, err = run("gather")
+    assert found == status
+    assert ("stopped before its output was complete" in err) == (not code)
+
+
+def test_the_installed_program(project):
+    program = Path(sys.executable).with_name("imprint")
+    answer = subprocess.run([program, "recipes"], cwd=project.write(), capture_output=True, text=True)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.startswith("sgd: ")
+    answer = subprocess.run([program, "recipes"], cwd=project.root / "experiments", capture_output=True, text=True)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr == "imprint recipes: error: recipes.yaml: no such file\n"
+
+
+# ----------------------------------------------------------------------- plan
+
+
+def test_plan_of_a_study_that_never_ran(run, project):
+    status, out, err = run("plan")
+    assert (status, err) == (0, "")
+    made = project.plan()
+    total = sum(len(units) for units in made.units.values())
+    lines = out.splitlines()
+    assert lines[0] == f"study quick: {total} of {total} jobs to run"
+    assert "train: 6 of 6" in lines
+    assert "  toy adam seeds 0-1  (new)" in lines
+    assert len([line for line in lines if line.startswith("  ")]) == total
+
+
+def test_plan_names_the_study_asked_for(run):
+    assert run("plan", "core")[1].startswith("study core: ")
+
+
+def test_plan_writes_nothing(run, project):
+    run("plan")
+    before = sorted(project.root.rglob("*"))
+    run("plan")
+    assert sorted(project.root.rglob("*")) == before
+    assert not (project.root / "results").exists()
+
+
+def test_plan_leaves_out_what_is_there(run, project):
+    made = project.plan()
+    for unit in made.units["train"].values():
+        stored(unit, project.root)
+    _, out, _ = run("plan")
+    assert "train: " not in out
+    assert f"search: {len(made.units['search'])} of" in out
+
+
+def test_plan_says_what_changed(run, project):
+    made = project.plan()
+    (data,) = made.units["data"].values()
+    stored(data, project.root, task={"name": "classification", "limit": 90})
+    assert "  classification  (changed: task.limit 90 -> 100)" in run("plan")[1].splitlines()
+
+
+def test_plan_says_which_code_changed(run, project):
+    made = project.plan()
+    (data,) = made.units["data"].values()
+    code = {**data.spec["code"], "sources": {**data.spec["code"]["sources"], "imprint.store": "00000000"}}
+    stored(data, project.root, code=code)
+    assert "  classification  (changed: code of imprint.store)" in run("plan")[1].splitlines()
+
+
+def test_plan_names_the_nearest_of_several_results(run, project):
+    made = project.plan()
+    (data,) = made.units["data"].values()
+    stored(data, project.root, task={"name": "classification", "limit": 90, "pool": 2})
+    stored(data, project.root, task={"name": "classification", "limit": 80})
+    assert "  classification  (changed: task.limit 80 -> 100)" in run("plan")[1].splitlines()
+
+
+def test_plan_says_that_an_input_changed(project):
+    made = project.plan()
+    train = next(iter(made.units["train"].values()))
+    moved = Unit(train.stage, train.prefix, train.spec, {"data": [Unit("data", "x", {})]})
+    about = {"long_name": "x", "units": "1"}
+    store.write(xr.Dataset({"x": ("seed", np.zeros(1), about)}), project.root / moved.path, spec=moved.spec)
+    assert plan_command.reason(train, project.root) == "its inputs changed"
+
+
+def test_plan_with_a_damaged_result_beside(run, project):
+    made = project.plan()
+    (data,) = made.units["data"].values()
+    damaged = stored(data, project.root, task={"name": "classification", "limit": 90})
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    status, out, err = run("plan")
+    assert status == 0 or (status == 1 and damaged.name in err)
+
+
+def test_plan_sees_an_optimizer_in_the_studys_folder(run, project, monkeypatch):
+    # a stage does: it looks for modules where the study is
+    project.recipes["plain"]["update"] = "hers_beside_the_study:Mine"
+    (project.write() / "hers_beside_the_study.py").write_text("RATE = 1\n")
+    made = []
+    real = planning.build
+    monkeypatch.setattr(planning, "build", lambda *given: made.append(real(*given)) or made[-1])
+    assert run("plan")[0] == 0
+    sources = [unit.spec["code"]["sources"] for unit in made[-1].units["recipe"].values()]
+    assert [found for found in sources if "hers_beside_the_study" in found]
+
+
+# -------------------------------------------------------------------- recipes
+
+
+def test_recipes(run, project):
+    project.recipes["full"] = {
+        "says": "All parts.",
+        "source": "here2025",
+        "update": "muon",
+        "hyper": {"momentum": 0.95},
+        "sees": "matrices",
+        "rest": {"update": "torch.optim:Adam", "hyper": {"lr": 0.001}},
+        "decay": {"name": "decoupled", "weight_decay": 0.1},
+        "schedule": {"name": "inverse_sqrt"},
+        "search": {"lr": [0.0006, 0.6]},
+    }
+    status, out, err = run("recipes")
+    assert (status, err) == (0, "")
+    full = out[out.index("full: ") :].splitlines()
+    assert full == [
+        "full: All parts.",
+        "  update imprint.recipes.update.muon:Muon, sees matrices, momentum=0.95",
+        "  rest torch.optim:Adam, lr=0.001",
+        "  decay name=decoupled weight_decay=0.1",
+        "  schedule name=inverse_sqrt",
+        "  search lr from 0.0006 to 0.6",
+        "  source here2025",
+    ]
+    assert "plain: \n  update torch.optim:SGD, sees network, lr=0.1\n  source none given\n" in out
+
+
+def test_recipes_of_a_broken_file(run, project):
+    project.recipes["adam"]["hyper"]["lr"] = -1.0
+    status, out, err = run("recipes")
+    assert (status, out) == (1, "")
+    assert "recipes.yaml: adam.hyper: lr is -1.0; a learning rate is positive" in err
+
+
+def test_commands_and_stages_have_modules():
+    for name in cli.STAGES:
+        assert code_version.source_file(f"imprint.stages.{name}")
+    for name in cli.COMMANDS:
+        assert code_version.source_file(f"imprint.commands.{name}")

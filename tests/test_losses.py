@@ -1,0 +1,55 @@
+"""Losses against their definitions and known values."""
+
+import math
+
+import pytest
+import torch
+
+from imprint.losses import LOSSES, cross_entropy, squared_error
+
+EPS = torch.finfo(torch.float64).eps
+
+
+def example(*shape, classes=4, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    logits = 5 * torch.randn(*shape, classes, generator=generator, dtype=torch.float64)
+    return logits, torch.randint(0, classes, shape, generator=generator)
+
+
+@pytest.mark.parametrize("shape", [(6,), (2, 6), (2, 3, 6)])
+def test_cross_entropy_is_minus_the_log_probability(shape):
+    logits, targets = example(*shape)
+    probability = torch.softmax(logits, -1).gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+    # log and exp of numbers below about 30: a few roundings of 30
+    torch.testing.assert_close(cross_entropy(logits, targets), -probability.log(), rtol=0, atol=1000 * EPS)
+
+
+def test_cross_entropy_of_equal_logits_is_log_of_the_classes():
+    loss = cross_entropy(torch.zeros(5, 10, dtype=torch.float64), torch.arange(5))
+    torch.testing.assert_close(loss, torch.full((5,), math.log(10), dtype=torch.float64), rtol=2 * EPS, atol=0)
+
+
+def test_cross_entropy_survives_large_logits():
+    logits = torch.tensor([[1000.0, 0.0], [0.0, 1000.0]], dtype=torch.float64)
+    assert cross_entropy(logits, torch.tensor([0, 0])).tolist() == [0.0, 1000.0]
+
+
+@pytest.mark.parametrize("shape", [(6,), (2, 6)])
+def test_squared_error_is_half_the_squared_distance(shape):
+    logits, targets = example(*shape)
+    total = torch.zeros(shape, dtype=torch.float64)
+    for c in range(logits.shape[-1]):
+        total += (logits[..., c] - (targets == c).double()) ** 2 / 2
+    # four squares of numbers below 20
+    torch.testing.assert_close(squared_error(logits, targets), total, rtol=10 * EPS, atol=0)
+
+
+def test_squared_error_of_the_target_is_zero():
+    assert squared_error(torch.eye(3, dtype=torch.float64), torch.arange(3)).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_replicas_in_front_change_nothing(name):
+    logits, targets = example(3, 5)
+    together = LOSSES[name](logits, targets)
+    assert torch.equal(together, torch.stack([LOSSES[name](logits[r], targets[r]) for r in range(3)]))

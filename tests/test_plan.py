@@ -1,0 +1,584 @@
+"""From a study to its units: what has which name, what reruns, and that planning is pure."""
+
+import functools
+import hashlib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pydantic
+import pytest
+
+from imprint import code_version, identity, plan, plugins, study
+from imprint.errors import StudyError
+from imprint.identity import canonical
+from imprint.stages import freeze
+
+sys.path.insert(0, str(Path(__file__).parent))
+import study_example  # noqa: E402
+
+ROOT = Path(__file__).parents[1]
+PRODUCTS = {"plan", "gather", "claims", "figure", "report", "publish"}
+JUDGED = PRODUCTS - {"gather"}
+SHOWN = {"figure", "report", "publish"}
+
+real_closure = code_version.closure
+
+
+@functools.cache
+def closure(modules):
+    """What modules import, found once for all tests: the files do not change meanwhile."""
+    return real_closure(modules)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def imports_once():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(code_version, "closure", lambda modules: closure(tuple(modules)))
+        yield
+
+
+@pytest.fixture
+def project(tmp_path):
+    return study_example.Project(tmp_path / "study")
+
+
+def names(made):
+    """Return the names of a plan's units by stage."""
+    return {stage: set(units) for stage, units in made.units.items()}
+
+
+def new(before, after):
+    """Return how many units of each stage the second plan has that the first has not."""
+    counts = {stage: len(units - names(before).get(stage, set())) for stage, units in names(after).items()}
+    return {stage: count for stage, count in counts.items() if count}
+
+
+# ------------------------------------------------------------------ the units
+
+
+def test_units_of_the_example(project):
+    made = project.plan()
+    # three recipes, of which two are searched; two seed blocks; two probes
+    counts = {"data": 1, "recipe": 3, "search": 2, "select": 2, "train": 6, "probe": 12}
+    assert {stage: len(units) for stage, units in made.units.items() if stage in counts} == counts
+    assert all(len(made.units[stage]) == 1 for stage in PRODUCTS - {"figure"})
+    assert made.digest == made.final.digest
+
+
+def test_edges_of_the_example(project):
+    made = project.plan()
+    for train in made.units["train"].values():
+        roles = {"data", "recipe"} | ({"select"} if train.spec["recipe"].get("search") else set())
+        assert set(train.inputs) == roles
+    for probe in made.units["probe"].values():
+        assert set(probe.inputs) == {"train", "data"}
+        assert probe.inputs["train"][0].inputs["data"] == probe.inputs["data"]
+    (gather,) = made.units["gather"].values()
+    wanted = {unit.path for stage in ("search", "select", "train", "probe") for unit in made.units[stage].values()}
+    gathered = [unit.path for unit in gather.inputs["units"]]
+    assert len(gathered) == len(set(gathered))
+    assert set(gathered) == wanted
+
+
+def test_every_input_is_planned(project):
+    made = project.plan()
+    paths = {unit.path for units in made.units.values() for unit in units.values()}
+    for units in made.units.values():
+        for unit in units.values():
+            assert set(plan.input_paths(made, unit)) <= paths
+
+
+def test_tuning_seeds_are_not_evaluated(project):
+    made = project.plan()
+    tuning = {seed for unit in made.units["search"].values() for seed in unit.spec["seeds"]}
+    evaluated = {seed for unit in made.units["train"].values() for seed in unit.spec["seeds"]}
+    assert tuning == {plan.TUNING, plan.TUNING + 1}
+    assert evaluated == {0, 1, 2}
+
+
+def test_data_drawn_per_seed_are_planned_per_block(project):
+    project.toy["task"] |= {"name": "slabs"}
+    del project.toy["task"]["limit"]
+    seeds = sorted(unit.spec["seeds"] for unit in project.plan().units["data"].values())
+    assert seeds == [[0, 1], [2], [plan.TUNING, plan.TUNING + 1]]
+
+
+def test_what_equals_a_default_is_not_in_the_spec(project):
+    project.toy["task"]["data"] = "digits"
+    project.recipes["plain"]["sees"] = "network"
+    made = project.plan()
+    (data,) = made.units["data"].values()
+    assert data.spec["task"] == {"name": "classification", "limit": 100}
+    fixed = [unit for unit in made.units["train"].values() if "search" not in unit.spec["recipe"]]
+    assert fixed[0].spec["recipe"] == {"update": "torch.optim:SGD", "hyper": {"lr": 0.1}}
+    assert fixed[0].spec["task"]["model"] == {"name": "mlp", "hidden": [8]}
+
+
+def test_experiments_that_declare_the_same_cell_share_it(project):
+    one = project.plan()
+    project.experiments["twin"] = dict(project.toy, title="Twin?")
+    both = project.plan()
+    shared = ("data", "recipe", "search", "select", "train", "probe")
+    assert {stage: names(both)[stage] for stage in shared} == {stage: names(one)[stage] for stage in shared}
+    assert len(both.entries) == 2 * len(one.entries)
+
+
+def test_two_recipes_that_do_the_same_are_one_cell(project):
+    project.recipes["again"] = dict(project.recipes["plain"], says="The same.", source="elsewhere")
+    before = project.plan()
+    project.toy["recipes"].append("again")
+    assert new(before, project.plan()) == dict.fromkeys(PRODUCTS, 1) | {"figure": len(before.units["figure"])}
+
+
+def test_entries_say_where_results_belong(project):
+    made = project.plan()
+    places = plan.places(made)
+    assert {(p["kind"], p["probe"]) for p in places} == {
+        ("search", ""),
+        ("select", ""),
+        ("training", ""),
+        ("probe", "performance"),
+        ("probe", "activation_rank"),
+    }
+    trained = [(p["recipe"], tuple(p["seeds"])) for p in places if p["kind"] == "training"]
+    assert trained == [(recipe, seeds) for recipe in ("sgd", "adam", "plain") for seeds in ((0, 1), (2,))]
+    assert json.loads(canonical(places)) == places
+
+
+def test_the_index_traces_every_result(project):
+    made = project.plan()
+    rows = plan.index(made)
+    assert len(rows) == len(made.entries)
+    for row in rows:
+        assert made.unit(row["stage"], Path(row["file"]).name.removesuffix(".zarr.zip")).digest == row["digest"]
+    assert {row["seeds"] for row in rows if row["stage"] == "train"} == {"0-1", "2"}
+
+
+def test_figures_that_have_what_they_need(project):
+    drawn = {unit.spec["figure"]: unit.spec["experiment"] for unit in project.plan().units["figure"].values()}
+    assert "accuracy_matrix" not in drawn  # its probe is not declared
+    assert drawn["verdicts"] == ""
+    assert drawn["search"] == "toy"
+    project.toy["recipes"] = ["plain"]
+    project.toy["claims"] = {}
+    del project.toy["search"], project.toy["select"]
+    drawn = {unit.spec["figure"] for unit in project.plan().units["figure"].values()}
+    assert "search" not in drawn
+
+
+# ----------------------------------------------------------------- what reruns
+
+
+def claim_text(project):
+    project.claim["says"] = "Adam is much better."
+
+
+def claim_margin(project):
+    project.claim["expect"] = {"greater_by": 0.2}
+
+
+def claim_more(project):
+    project.toy["claims"]["more"] = project.claim | {"at": {"snapshot": "early"}}
+
+
+def title(project):
+    project.toy["title"] = "A toy!"
+
+
+def probe_more(project):
+    project.toy["probes"].append("sparsity")
+
+
+def seeds_more(project):
+    project.toy["seeds"].append("3-4")
+
+
+def recipe_more(project):
+    project.recipes["mine"] = {"update": "torch.optim:NAdam", "search": {"lr": [0.001, 0.1]}}
+    project.config["recipes"] = ["mine"]
+
+
+def recipe_hyper(project):
+    project.recipes["adam"]["hyper"]["betas"] = [0.9, 0.999]
+
+
+def recipe_space(project):
+    project.recipes["sgd"]["search"]["lr"][1] = 2.0
+
+
+def length(project):
+    project.toy["stop"]["steps"]["epochs"] = 3
+
+
+def model(project):
+    project.toy["task"]["model"]["hidden"] = [16]
+
+
+def data(project):
+    project.toy["task"]["limit"] = 200
+
+
+def select(project):
+    project.toy["select"]["best"] = {"learning_accuracy": "max"}
+
+
+def snapshot(project):
+    project.toy["snapshots"]["early"]["step"] = 6
+
+
+CELL = {"search": 1, "select": 1, "train": 2, "probe": 4}
+CELLS = {"search": 2, "select": 2, "train": 6, "probe": 12}
+
+
+@pytest.mark.parametrize(
+    ("change", "stages", "products"),
+    [
+        (claim_text, {}, JUDGED),
+        (claim_margin, {}, JUDGED),
+        (claim_more, {}, JUDGED),
+        (title, {}, {"plan"} | SHOWN),
+        (probe_more, {"probe": 6}, PRODUCTS),
+        (seeds_more, {"train": 3, "probe": 6}, PRODUCTS),
+        (recipe_more, {"recipe": 1} | CELL, PRODUCTS),
+        (recipe_hyper, {"recipe": 1} | CELL, PRODUCTS),
+        (recipe_space, {"recipe": 1} | CELL, PRODUCTS),
+        (length, CELLS, PRODUCTS),
+        (model, {"recipe": 3} | CELLS, PRODUCTS),
+        (data, {"data": 1, "recipe": 3} | CELLS, PRODUCTS),
+        (select, {"search": 2, "select": 2, "train": 4, "probe": 8}, PRODUCTS),
+        (snapshot, {"train": 6, "probe": 12}, PRODUCTS),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_reruns(project, change, stages, products):
+    before = project.plan()
+    change(project)
+    after = project.plan()
+    rerun = new(before, after)
+    assert {stage: count for stage, count in rerun.items() if stage not in PRODUCTS} == stages
+    assert set(rerun) & PRODUCTS == products
+
+
+def test_changed_and_changed_back(project):
+    before = project.plan()
+    recipe_hyper(project)
+    assert new(before, project.plan())
+    project.recipes["adam"]["hyper"]["betas"] = [0.9, 0.99]
+    assert names(project.plan()) == names(before)
+
+
+def turned(value):
+    """Return a value with all its mappings in the other order."""
+    if isinstance(value, dict):
+        return {key: turned(value[key]) for key in reversed(value)}
+    return [turned(item) for item in value] if isinstance(value, list) else value
+
+
+def test_the_order_of_keys_changes_nothing(project):
+    before = project.plan()
+    project.config, project.recipes = turned(project.config), turned(project.recipes)
+    project.experiments["toy"] = turned(project.toy)
+    assert names(project.plan()) == names(before)
+
+
+@pytest.mark.parametrize("text", ["1.0e-1", "1e-1", ".1", "0.10"])
+def test_the_spelling_of_a_number_changes_nothing(project, text):
+    before = project.plan()
+    file = project.root / "recipes.yaml"
+    content = file.read_text()
+    assert "lr: 0.1" in content
+    file.write_text(f"# a comment\n{content.replace('lr: 0.1', f'lr:   {text}   # another')}")
+    assert names(plan.build(project.root)) == names(before)
+
+
+def test_labels_of_recipes_and_experiments_change_no_result(project):
+    before = project.plan()
+    for name in ("sgd", "adam"):
+        project.recipes[name].update(says="Said otherwise.", source="elsewhere")
+    project.recipes["renamed"] = project.recipes.pop("plain")
+    project.toy["recipes"][2] = "renamed"
+    project.experiments["other"] = project.experiments.pop("toy")
+    project.config["studies"]["core"]["experiments"] = ["other"]
+    assert set(new(before, project.plan())) == PRODUCTS
+
+
+def test_the_order_in_which_rules_are_declared_reaches_the_claims(project):
+    # a claim that names no stop or select is judged at the first that is declared
+    project.toy["select"] = {"nearest": {"validation_loss": 0.3, "within": 1.0}, "best": {"validation_loss": "min"}}
+    one = project.plan()
+    project.toy["select"] = turned(project.toy["select"])
+    assert new(one, project.plan()).keys() >= {"claims"}
+
+
+def test_the_frozen_plan_keeps_the_declared_order(project, monkeypatch):
+    project.toy["stop"] = {"steps": {"epochs": 2}, "loss": {"train_loss": 0.1, "at_most": {"epochs": 3}}}
+    project.toy["select"] = {"nearest": {"validation_loss": 0.3, "within": 1.0}, "best": {"validation_loss": "min"}}
+    (unit,) = project.plan().units["plan"].values()
+    monkeypatch.chdir(project.root)
+    freeze.main(["--study", "quick", "--out", unit.path])
+    frozen = json.loads(Path(unit.path).read_text())["experiments"]["toy"]
+    assert list(frozen["stop"]) == ["steps", "loss"]
+    assert list(frozen["select"]) == ["nearest", "best"]
+
+
+def test_freezing_another_plan_is_refused(project, monkeypatch):
+    (unit,) = project.plan().units["plan"].values()
+    title(project)
+    monkeypatch.chdir(project.write())
+    with pytest.raises(StudyError, match=r"study changed since it was planned: quick-.*json is wanted.*run the study"):
+        freeze.main(["--study", "quick", "--out", unit.path])
+    assert not Path("results").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "stages"),
+    [
+        ("scikit-learn", {"data", "recipe", "search", "select", "train", "probe"} | PRODUCTS - {"plan"}),
+        ("pytorch-lightning", {"search", "select", "train", "probe"} | PRODUCTS - {"plan"}),
+        ("scipy", {"probe"} | PRODUCTS - {"plan"}),
+        ("xarray", PRODUCTS - {"plan"}),
+        ("seaborn", SHOWN),
+        ("jinja2", {"report", "publish"}),
+    ],
+)
+def test_a_library_reruns_the_stages_that_use_it(project, monkeypatch, name, stages):
+    before = project.plan()
+    real = code_version.library
+    monkeypatch.setattr(code_version, "library", lambda of: "99.0" if of == name else real(of))
+    changed = set(new(before, project.plan()))
+    # the places of the frozen plan hold the digests of what is gathered
+    assert changed - {"plan"} == stages - {"plan"}
+
+
+@pytest.mark.parametrize(
+    ("module", "stages"),
+    [
+        ("imprint.figures.seeds", SHOWN),
+        ("imprint.probes.function.performance", {"probe"} | PRODUCTS),
+        ("imprint.claims.verdict", JUDGED - {"plan"}),
+        ("imprint.report.build", {"report", "publish"}),
+        ("imprint.fleet.train", {"search", "select", "train", "probe"} | PRODUCTS),
+        ("imprint.study", set()),
+        ("imprint.plan", set()),
+    ],
+)
+def test_code_reruns_what_uses_it(project, monkeypatch, module, stages):
+    before = project.plan()
+    real = code_version.closure
+
+    def edited(modules):
+        found = real(modules)
+        return found | ({module: "0" * 64} if module in found else {})
+
+    monkeypatch.setattr(code_version, "closure", edited)
+    assert set(new(before, project.plan())) == stages
+
+
+def test_a_figures_code_draws_that_figure_alone(project, monkeypatch):
+    before = project.plan()
+    real = code_version.closure
+    module = "imprint.figures.seeds"
+    edited = lambda modules: {name: "0" * 64 if name == module else digest for name, digest in real(modules).items()}
+    monkeypatch.setattr(code_version, "closure", edited)
+    assert new(before, project.plan()) == {"figure": 1, "report": 1, "publish": 1}
+
+
+# ---------------------------------------- an option that is new, with a default
+
+
+@pytest.fixture
+def editable(tmp_path, monkeypatch):
+    """Plug-ins as files that a test may edit, with the code version held fixed, to see the rest of a spec alone."""
+    folder = tmp_path / "plugins"
+    for kind in plugins.FUNCTIONS:
+        shutil.copytree(plugins.ROOT / kind, folder / kind, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(plugins, "ROOT", folder)
+    monkeypatch.setattr(code_version, "version", lambda *_: {"sources": {}, "libraries": {}})
+
+    def edit(file, old, text):
+        path = folder / file
+        content = path.read_text(encoding="utf-8")
+        assert content.count(old) == 1
+        path.write_text(content.replace(old, text), encoding="utf-8")
+        plugins.catalogue.cache_clear()
+        plugins.find.cache_clear()
+
+    plugins.catalogue.cache_clear()
+    plugins.find.cache_clear()
+    yield edit
+    plugins.catalogue.cache_clear()
+    plugins.find.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "place", "stages"),
+    [
+        ("tasks/classification.py", "    limit: int | None = None,\n", ("task",), {"data", "train", "probe"}),
+        ("models/mlp.py", "    hidden: Sequence[int] = (),\n", ("task", "model"), {"recipe", "train", "probe"}),
+        (
+            "probes/function/performance.py",
+            "def measure(solution: Solution, task: Task",
+            ("probes", "performance"),
+            {"probe"},
+        ),
+    ],
+)
+def test_a_new_option_with_a_default_changes_no_name(project, editable, file, old, place, stages):
+    project.toy["probes"] = {"performance": {}, "activation_rank": {}}
+    before = project.plan()
+    more = {"tasks": "    extra: float = 0.5,\n", "models": "    extra: float = 0.5,\n", "probes": ", *, extra=0.5"}
+    editable(file, old, old + more[file.partition("/")[0]])
+    assert names(project.plan()) == names(before)
+    inner = project.toy
+    for key in place:
+        inner = inner[key]
+    inner["extra"] = 0.5
+    assert set(new(before, project.plan())) <= {"plan", "figure", "report", "publish"}
+    inner["extra"] = 0.25
+    assert set(new(before, project.plan())) >= stages
+
+
+def test_a_new_part_of_recipes_changes_no_name(project, monkeypatch):
+    before = project.plan()
+    wider = pydantic.create_model("Recipe", __base__=study.Recipe, averaging=(dict | None, None))
+    monkeypatch.setattr(study, "Recipe", wider)
+    after = plan.build(project.root)
+    assert after.study.recipes["adam"].averaging is None
+    assert names(after) == names(before)
+
+
+# ------------------------------------------------------------------ collisions
+
+
+def test_two_units_of_one_name_are_refused(project, monkeypatch):
+    monkeypatch.setattr(identity, "digest", lambda value: "0" * 10)
+    with pytest.raises(StudyError, match=r"two units share the name '[\w-]+-0000000000'; rename one"):
+        project.plan()
+
+
+# -------------------------------------------------------------------- commands
+
+
+@pytest.fixture(scope="module", params=["quick", "core"])
+def made(request):
+    """The plan of a study of this repository."""
+    return plan.build(ROOT, request.param)
+
+
+def test_commands_give_back_spec_and_inputs(made):
+    for stage, units in made.units.items():
+        for unit in units.values():
+            words = shlex.split(plan.command(made, unit))
+            assert json.loads(words[words.index("--spec") + 1]) == identity.plain(unit.spec)
+            assert words[words.index("--label") + 1] == unit.label
+            given = [word for place, word in enumerate(words) if words[place - 1] == "--input"]
+            wanted = [f"{role}={other.path}" for role, others in unit.inputs.items() for other in others]
+            assert given == ([] if stage == "gather" else wanted)
+            assert ("--plan" in words) == (stage in plan.PRODUCTS)
+
+
+def test_names_fit_the_rules(made):
+    # the wildcard of the Snakefile
+    for units in made.units.values():
+        assert all(re.fullmatch(r"[A-Za-z0-9_\-]+", name) for name in units)
+
+
+def test_no_command_is_too_long(made):
+    units = [unit for units in made.units.values() for unit in units.values()]
+    assert max(len(plan.command(made, unit)) for unit in units) < 60_000
+
+
+def test_no_command_grows_with_the_study(project):
+    project.toy["seeds"] = [str(seed) for seed in range(40)]
+    for number in range(6):
+        project.experiments[f"more_{number}"] = dict(project.toy, evaluate_every=6 + number)
+    made = project.plan()
+    units = [unit for units in made.units.values() for unit in units.values()]
+    assert len(units) > 2000
+    assert max(len(plan.command(made, unit)) for unit in units) < 60_000
+
+
+def test_no_two_units_share_a_digest(made):
+    units = [unit for units in made.units.values() for unit in units.values()]
+    whole = set()
+    for unit in units:
+        inputs = {role: [other.digest for other in others] for role, others in unit.inputs.items()}
+        text = canonical({"stage": unit.stage, "spec": unit.spec, "inputs": inputs})
+        whole.add(hashlib.sha256(text.encode()).hexdigest())
+    assert len({unit.digest for unit in units}) == len(whole)
+    assert len({unit.path for unit in units}) == len(units)
+
+
+# ---------------------------------------------------------------------- purity
+
+SHOW = """
+import json, sys
+from pathlib import Path
+from imprint import plan
+made = plan.build(Path(sys.argv[1]))
+units = {stage: {name: [u.label, u.path, plan.command(made, u)] for name, u in units.items()}
+         for stage, units in made.units.items()}
+heavy = [name for name in ("torch", "xarray", "zarr", "matplotlib", "snakemake", "numpy") if name in sys.modules]
+print(json.dumps([made.digest, units, plan.places(made), plan.index(made), heavy], sort_keys=True))
+"""
+
+
+def planned(root, cwd, **environment):
+    """Return what another process plans, as text."""
+    answer = subprocess.run(
+        [sys.executable, "-c", SHOW, str(root)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+def test_planning_is_pure(project, tmp_path):
+    root = project.write()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    before = sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*"))
+    one = planned(root, root, PYTHONHASHSEED="1", TZ="Asia/Tokyo", LANG="C", HOME=str(elsewhere))
+    other = planned(root, elsewhere, PYTHONHASHSEED="2", TZ="America/New_York", LC_ALL="C.UTF-8", COLUMNS="40")
+    assert one == other
+    assert sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*")) == before
+    made = json.loads(one)
+    assert made[0] == plan.build(root).digest
+    assert made[-1] == []
+    assert str(tmp_path) not in one
+    assert os.uname().nodename not in one
+
+
+def test_a_copy_of_the_files_has_the_same_plan(project, tmp_path):
+    one = project.plan()
+    shutil.copytree(project.root, tmp_path / "copy")
+    assert names(plan.build(tmp_path / "copy")) == names(one)
+
+
+# --------------------------------------------------------------------- missing
+
+
+def test_explain_lists_what_is_not_there(project):
+    made = project.plan()
+    missing = plan.explain(made, project.root)
+    assert {stage: len(units) for stage, units in missing.items()} == {s: len(u) for s, u in made.units.items()}
+    there = next(iter(made.units["train"].values()))
+    (project.root / there.path).parent.mkdir(parents=True)
+    (project.root / there.path).touch()
+    missing = plan.explain(made, project.root)
+    assert there not in missing["train"]
+    assert len(missing["train"]) == 5
+
+
+def test_a_unit_that_is_not_planned(project):
+    with pytest.raises(StudyError, match=r"no train unit 'x-123' in study 'quick': .*changed since it was planned"):
+        project.plan().unit("train", "x-123")
