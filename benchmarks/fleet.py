@@ -4,8 +4,8 @@
 
 (a) one Lightning Trainer per replica, TensorDataset and DataLoader, automatic optimization; (b) a plain PyTorch loop
 that indexes tensors in memory; (c) a fleet through its Lightning module. The last column is the fleet's share of the
-machine's matrix-product peak (a 1024 x 1024 product, measured beside): forward and backward cost 6 operations per weight
-and example.
+machine's matrix-product peak (a 1024 x 1024 product, measured beside): forward and backward cost 6 operations per
+weight and example.
 """
 
 import argparse

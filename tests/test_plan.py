@@ -67,7 +67,8 @@ def test_units_of_the_example(project):
     # three recipes, of which two are searched; two seed blocks; two probes
     counts = {"data": 1, "recipe": 3, "search": 2, "select": 2, "train": 6, "probe": 12}
     assert {stage: len(units) for stage, units in made.units.items() if stage in counts} == counts
-    assert all(len(made.units[stage]) == 1 for stage in PRODUCTS - {"figure"})
+    assert all(len(made.units[stage]) == 1 for stage in PRODUCTS - {"figure", "plan"})
+    assert len(made.units["plan"]) == 2
     assert made.digest == made.final.digest
 
 
@@ -89,6 +90,8 @@ def test_edges_of_the_example(project):
 def test_every_input_is_planned(project):
     made = project.plan()
     paths = {unit.path for units in made.units.values() for unit in units.values()}
+    drawn = [Path(unit.path) for unit in made.units["figure"].values()]
+    paths |= {str(path.with_suffix(suffix)) for path in drawn for suffix in (".png", ".csv")}
     for units in made.units.values():
         for unit in units.values():
             assert set(plan.input_paths(made, unit)) <= paths
@@ -133,7 +136,10 @@ def test_two_recipes_that_do_the_same_are_one_cell(project):
     project.recipes["again"] = dict(project.recipes["plain"], says="The same.", source="elsewhere")
     before = project.plan()
     project.toy["recipes"].append("again")
-    assert new(before, project.plan()) == dict.fromkeys(PRODUCTS, 1) | {"figure": len(before.units["figure"])}
+    assert new(before, project.plan()) == dict.fromkeys(PRODUCTS, 1) | {
+        "figure": len(before.units["figure"]),
+        "plan": 2,
+    }
 
 
 def test_entries_say_where_results_belong(project):
@@ -319,7 +325,7 @@ def test_the_order_in_which_rules_are_declared_reaches_the_claims(project):
 def test_the_frozen_plan_keeps_the_declared_order(project, monkeypatch):
     project.toy["stop"] = {"steps": {"epochs": 2}, "loss": {"train_loss": 0.1, "at_most": {"epochs": 3}}}
     project.toy["select"] = {"nearest": {"validation_loss": 0.3, "within": 1.0}, "best": {"validation_loss": "min"}}
-    (unit,) = project.plan().units["plan"].values()
+    unit, _ = project.plan().units["plan"].values()
     monkeypatch.chdir(project.root)
     freeze.main(["--study", "quick", "--out", unit.path])
     frozen = json.loads(Path(unit.path).read_text())["experiments"]["toy"]
@@ -328,7 +334,7 @@ def test_the_frozen_plan_keeps_the_declared_order(project, monkeypatch):
 
 
 def test_freezing_another_plan_is_refused(project, monkeypatch):
-    (unit,) = project.plan().units["plan"].values()
+    unit, _ = project.plan().units["plan"].values()
     title(project)
     monkeypatch.chdir(project.write())
     with pytest.raises(StudyError, match=r"study changed since it was planned: quick-.*json is wanted.*run the study"):

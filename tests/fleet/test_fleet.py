@@ -92,6 +92,23 @@ def test_a_loss_that_is_not_a_number_is_recorded_at_its_step(recipe):
     assert torch.equal(fleet.flat, expected[[0, 2]])
 
 
+def test_a_gradient_that_is_not_finite_under_a_loss_that_is():
+    fleet = fleet_of(small_task(), KINDS["elements"], [{"lr": 0.01}], [0, 1, 2])
+    execute = fleet.execute
+
+    def broken(*arguments):
+        loss, gradient = execute(*arguments)
+        if fleet.step_count == 3:
+            gradient[1, 5] = torch.nan
+        return loss, gradient
+
+    fleet.execute = broken
+    steps(fleet, 6)
+    expected = steps(fleet_of(small_task(), KINDS["elements"], [{"lr": 0.01}], [0, 1, 2]), 6).flat
+    assert fleet.status.tolist() == [-1, STATUS["diverged"], -1] and fleet.status_step[1] == 3
+    assert torch.equal(fleet.flat, expected[[0, 2]])
+
+
 def test_divergence_in_the_very_step_that_is_evaluated():
     # the update, not the loss, is the first that is not finite
     plan = spec(KINDS["elements"] | {"update": "torch.optim:SGD"}, stop={"steps": 4}, evaluate_every=1)

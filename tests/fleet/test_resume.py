@@ -82,6 +82,15 @@ def test_in_a_sequence_whose_replicas_are_at_different_tasks(tmp_path):
     check_resumes(tmp_path / "fleet", plan, [{"lr": 0.005}, {"lr": 0.1}], step, **options)
 
 
+def test_between_the_two_evaluations_at_which_a_condition_holds(tmp_path):
+    stop = {"train_loss": 0.6, "at_most": {"steps": 200}}
+    plan = spec(RECIPES["momentum"], stop=stop, evaluate_every=3, snapshots={"low": {"train_loss": 0.8}})
+    expected = train(small_task(), plan, SETTINGS, SEEDS)
+    for end in (expected["status_step"].values.min(), expected["snapshot_step"].sel(snapshot="low").values.max()):
+        for step in range(end - 3, end):
+            check_resumes(tmp_path / f"fleet_{step}", plan, step=int(step))
+
+
 @pytest.mark.parametrize("name", ["adam", "muon", "gradient_limit"])
 def test_a_fleet_that_had_finished_is_not_trained_again(tmp_path, name):
     # as when a search is interrupted while its second fleet trains

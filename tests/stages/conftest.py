@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fleet_example import gaussian_blobs  # noqa: E402
 
-from imprint import store  # noqa: E402
+from imprint import code_version, store  # noqa: E402
 from imprint.identity import canonical  # noqa: E402
-from imprint.plan import coded  # noqa: E402
+from imprint.plan import LIBRARIES  # noqa: E402
 from imprint.recipes.names import modules  # noqa: E402
 
 MLP = "imprint.models.mlp"
@@ -33,10 +33,16 @@ class Bench:
         store.write(gaussian_blobs(**options), self.folder / "data.zarr.zip", stage="data")
         return self.folder / "data.zarr.zip"
 
+    @staticmethod
+    def coded(stage, spec, modules=()):
+        """Return a spec with the version of the code that is there now."""
+        version = code_version.version((f"imprint.stages.{stage}", *modules), LIBRARIES[stage])
+        return {**spec, "code": {"modules": sorted(modules), "files": [], **version}}
+
     def spec(self, stage, recipe, **changes):
         """Return a fleet's spec with the code that is there now."""
         plain = {"task": TASK, "recipe": recipe, "batch_size": 10, "executor": "stacked"}
-        return coded(stage, {**plain, **changes}, (MLP, *modules(recipe)))
+        return self.coded(stage, {**plain, **changes}, (MLP, *modules(recipe)))
 
     def run(self, stage, spec, out=None, label="", **inputs):
         """Run a stage in this process and read what it wrote."""

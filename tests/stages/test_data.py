@@ -5,7 +5,6 @@ import importlib
 import numpy as np
 import pytest
 
-from imprint.plan import coded
 from imprint.stages.common import StageError
 from imprint.streams import seed_of
 
@@ -15,7 +14,7 @@ SLABS = {"name": "slabs", "slabs": 3, "dimensions": 5, "train": 40, "validation"
 
 def make(bench, task, seeds=None, out="data"):
     spec = {"task": task} | ({"seeds": seeds} if seeds else {})
-    return bench.run("data", coded("data", spec, (f"imprint.tasks.{task['name']}",)), out=out)
+    return bench.run("data", bench.coded("data", spec, (f"imprint.tasks.{task['name']}",)), out=out)
 
 
 @pytest.mark.parametrize("task", [SEPARABLE, SLABS], ids=lambda task: task["name"])

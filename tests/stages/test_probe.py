@@ -5,15 +5,13 @@ import pytest
 import torch
 from fleet_example import small_task
 
-from imprint.plan import coded
-
 SGD = {"update": "torch.optim:SGD", "sees": "elements", "hyper": {"lr": 0.25}}
 FLEET = {"stop": {"steps": 12}, "snapshots": {}, "evaluate_every": 6, "seeds": [0, 1]}
 
 
 def measured(bench, probe, module, **options):
     spec = {"probe": probe, "options": options, "task": bench.task}
-    spec = coded("probe", spec, (module, "imprint.models.mlp"))
+    spec = bench.coded("probe", spec, (module, "imprint.models.mlp"))
     return bench.run("probe", spec, train=bench.path("train"), data=bench.path("data"))
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 
 from imprint import store
-from imprint.plan import coded
 
 RULES = {"best": {"validation_loss": "min"}, "matched": {"learning_accuracy": 0.001, "within": 0.0001}}
 
@@ -13,7 +12,7 @@ def test_it_chooses_from_a_search(bench):
     fleet = {"stop": {"steps": 12}, "snapshots": {}, "evaluate_every": 6}
     plan = bench.spec("search", recipe, **fleet, seeds=[1000], settings=3, extend=0, select=RULES)
     searched = bench.run("search", plan, data=bench.data())
-    found = bench.run("select", coded("select", {"select": RULES}), search=bench.path("search"))
+    found = bench.run("select", bench.coded("select", {"select": RULES}), search=bench.path("search"))
     store.check(found)
     assert found["select"].values.tolist() == ["best", "matched"]
     last = searched["validation_loss"].values[:, 0, -1]
