@@ -1,6 +1,7 @@
 """From a study to its units: what the Snakefile reads. Pure, fast, without torch."""
 
 import functools
+import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from imprint import code_version, plugins
 from imprint.errors import StudyError
-from imprint.identity import Unit, canonical, digest
+from imprint.identity import Unit, digest
 from imprint.recipes.names import modules as recipe_modules
 from imprint.recipes.names import update_path
 from imprint.study import TUNING, Experiment, Recipe, Study, load
@@ -341,7 +342,7 @@ def input_paths(plan: Plan, unit: Unit) -> list[str]:
 
 def command(plan: Plan, unit: Unit) -> str:
     """Return the options that make a unit, quoted for the shell; inputs of a whole study come by the frozen plan."""
-    words = ["--spec", canonical(unit.spec), "--label", unit.label]
+    words = ["--spec", json.dumps(unit.spec, sort_keys=True, separators=(",", ":")), "--label", unit.label]
     if unit.stage in PRODUCTS:
         words += ["--plan", frozen_for(plan, unit).path]
     if unit.stage != "gather":

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from fleet_example import fleet_of, known_recipes, small_task, spec, steps, weights_of
 
+from imprint.fleet.executors import EXECUTORS
 from imprint.fleet.recorder import TRACE
 from imprint.fleet.train import train
 from imprint.labels import STATUS
 
 RECIPES = known_recipes()
 SEEDS = [3, 8]
-STEPS = {"stacked": 200, "loop": 30}
+FEW, MANY = 30, 200
 
 
 def ends(recipe):
@@ -26,18 +27,16 @@ def task_for(recipe):
     return small_task({"bias": recipe.get("sees") != "matrices" or "rest" in recipe})
 
 
-def plan_for(recipe, executor):
-    stop = {"steps": STEPS[executor]}
-    return spec(
-        recipe, stop=stop, snapshots={"early": {"step": 1}}, executor=executor, evaluate_every=STEPS[executor] // 2
-    )
+def plan_for(recipe, executor, count):
+    snapshots = {"early": {"step": 1}}
+    return spec(recipe, stop={"steps": count}, snapshots=snapshots, executor=executor, evaluate_every=count // 2)
 
 
-def by_hand(recipe, setting, seed, executor):
+def by_hand(recipe, setting, seed, executor, count):
     """A fleet of one, stepped without Lightning: weights at the snapshots, and its fleet."""
     fleet = fleet_of(task_for(recipe), recipe, [setting], [seed], executor=executor)
     kept = {"init": row_of(fleet), "early": row_of(steps(fleet, 1))}
-    kept["final"] = row_of(steps(fleet, STEPS[executor] - 1))
+    kept["final"] = row_of(steps(fleet, count - 1))
     return kept, fleet
 
 
@@ -49,14 +48,14 @@ def row_of(fleet):
     return np.concatenate([values[name].numpy().ravel() for name in sorted(values)])
 
 
-def check_exact(recipe, executor):
+def check_exact(recipe, executor, count=FEW):
     """Compare every replica's weights, and when it diverged, with those of its own fleet of one."""
     settings = ends(recipe)
-    together = train(task_for(recipe), plan_for(recipe, executor), settings, SEEDS)
+    together = train(task_for(recipe), plan_for(recipe, executor, count), settings, SEEDS)
     assert (together["status"].values[0] == 0).all(), "choose a rate at which some replicas do not diverge"
     for place, setting in enumerate(settings):
         for seed in SEEDS:
-            kept, fleet = by_hand(recipe, setting, seed, executor)
+            kept, fleet = by_hand(recipe, setting, seed, executor, count)
             own = together.isel(setting=place).sel(seed=seed)
             assert (own["status"].item() == STATUS["diverged"]) == (len(fleet) == 0)
             assert len(fleet) or own["status_step"].item() == fleet.status_step.item()
@@ -66,13 +65,19 @@ def check_exact(recipe, executor):
                 assert own["path_length"].values[-1] == fleet.path_length.item()
 
 
-@pytest.mark.parametrize("executor", STEPS)
+@pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_fleet_is_its_replicas(name, executor):
     check_exact(RECIPES[name], executor)
 
 
-@pytest.mark.parametrize("executor", STEPS)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_fleet_is_its_replicas_for_long(name):
+    check_exact(RECIPES[name], "stacked", MANY)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
 def test_a_wrong_declaration_is_seen(executor):
     planted = {**RECIPES["gradient_limit"], "sees": "elements"}
     with pytest.raises(AssertionError, match="early"):

@@ -66,4 +66,4 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path):
     """Return a folder in which stages run."""
-    return Bench(tmp_path)
+    return Bench(tmp_path / "results" / "store" / "units")

@@ -67,7 +67,21 @@ def test_the_same_bytes_twice(bench):
     assert bench.path("train").read_bytes() == first
 
 
-@pytest.mark.parametrize("device", ["cpu"])
-def test_nothing_is_left_that_would_continue_a_finished_job(bench, device):
-    trained(bench, best=1)
-    assert not list(bench.folder.parents[1].glob("resume/*")) and not list(bench.folder.glob("resume/*"))
+def test_an_interrupted_job_goes_on_and_leaves_nothing_behind(bench, monkeypatch):
+    expected = trained(bench, best=1)
+    resume = bench.folder.parents[1] / "resume"
+    assert not resume.exists() or not list(resume.iterdir())
+
+    def stopped(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("imprint.stages.train.store.write", stopped)
+        plan = bench.spec("train", {**SGD, "hyper": {"lr": 0.1}, "sees": "network"}, **FLEET)
+        with pytest.raises(KeyboardInterrupt):
+            bench.run("train", plan, out="stopped", data=bench.path("data"))
+    assert [path.name for path in resume.iterdir()] == ["stopped"]
+    found = bench.run("train", plan, out="stopped", data=bench.path("data"))
+    for seed in (0, 1):
+        np.testing.assert_array_equal(weights_of(found, 0, seed), weights_of(expected, 0, seed))
+    assert not list(resume.iterdir())

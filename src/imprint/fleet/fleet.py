@@ -87,6 +87,7 @@ class Fleet:
             self.leave(~finite, "diverged")
             loss, gradient = loss[finite], gradient[finite]
         self.optimizer.gradient = gradient
+        self.gradient_norm[self.ids] = torch.linalg.vector_norm(gradient, dim=1).double().cpu()
         self.batch_loss[self.ids] = loss.double().cpu()
 
     def advance(self) -> None:
@@ -99,11 +100,6 @@ class Fleet:
         finite = torch.isfinite(change)
         if not finite.all():
             self.leave(~finite, "diverged")
-
-    def measure_gradient(self) -> None:
-        """Store the norm of the last gradients, once there are any."""
-        if self.step_count:
-            self.gradient_norm[self.ids] = torch.linalg.vector_norm(self.optimizer.gradient, dim=1).double().cpu()
 
     def next_stage(self, rows: Tensor) -> None:
         """Move the marked active rows to the next task of the sequence."""

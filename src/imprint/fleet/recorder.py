@@ -102,7 +102,8 @@ class Recorder:
         ids, stages = fleet.ids[done], fleet.stage[done]
         self.learned[ids, stages] = accuracy[done].double()
         self.reached[ids, stages] = reached[done]
-        self.in_a_row["stop"][ids] = 0
+        for counter in self.in_a_row.values():
+            counter[ids] = 0
         last = fleet.task.stages - 1
         for stage in stages.unique().tolist() if last else []:
             self._keep(f"task_{stage + 1}", done & (fleet.stage == stage))
@@ -118,7 +119,6 @@ class Recorder:
 
     def _measure(self) -> dict[str, Tensor]:
         fleet = self.fleet
-        fleet.measure_gradient()
         ids = fleet.ids
         train_loss, _ = self._performance("train")
         validation_loss, validation_accuracy = self._performance("validation")

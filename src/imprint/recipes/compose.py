@@ -24,7 +24,7 @@ class Part:
 
     Args:
         sees: ``elements``, ``matrices`` or ``network``.
-        make: from parameter groups to an optimizer.
+        make: from parameters, or groups of them, and hyper-parameters to an optimizer.
         layout: of the weights.
         columns: the slice of columns that this part owns.
         settings: one dict of hyper-parameters per setting.
@@ -35,18 +35,27 @@ class Part:
 
     def begin(self, flat: Tensor, setting: Tensor) -> None:
         """Build the optimizers on the fleet's weights ``[R, P]``, each replica with its ``setting`` ``[R]``."""
-        if self.sees == "network":
+        if not len(flat):
+            self.optimizers = []
+        elif self.sees == "network":
             self.optimizers = [
-                self.make([{"params": self._bound(flat, row, row + 1), **self.settings[index]}])
+                self.make(self._bound(flat, row, row + 1), self.settings[index])
                 for row, index in enumerate(setting.tolist())
             ]
         else:
-            groups = [
-                {"params": self._bound(flat, first, last), **self.settings[index]}
-                for index, (first, last) in self._rows(setting).items()
-            ]
-            self.optimizers = [self.make(groups)]
+            rows = self._rows(setting)
+            groups = [{"params": self._bound(flat, *place), **self.settings[index]} for index, place in rows.items()]
+            self.optimizers = [self.make(groups, self.settings[next(iter(rows))])]
         self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
+        self._follow(flat, setting)
+
+    def _follow(self, flat: Tensor, setting: Tensor) -> None:
+        """Remember which rows each parameter is a view of."""
+        self.views = [
+            (parameter, view)
+            for group, place in self._owners(setting)
+            for parameter, view in zip(group["params"], self._views(flat, *place), strict=True)
+        ]
 
     @staticmethod
     def _rows(setting: Tensor) -> dict[int, tuple[int, int]]:
@@ -74,8 +83,8 @@ class Part:
         """Return each parameter group with the rows of the fleet that it holds."""
         if self.sees == "network":
             return [(optimizer.param_groups[0], (row, row + 1)) for row, optimizer in enumerate(self.optimizers)]
-        rows = self._rows(setting).values()
-        return list(zip(self.optimizers[0].param_groups, rows, strict=True))
+        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
+        return list(zip(groups, self._rows(setting).values(), strict=True))
 
     def step(self, gradient: Tensor, setting: Tensor, multiplier: float) -> None:
         """Update this part's columns from the gradient ``[R, P]``."""
@@ -86,6 +95,11 @@ class Part:
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * multiplier
             optimizer.step()
+        for parameter, view in self.views:
+            if parameter.data_ptr() != view.data_ptr():
+                # the optimizer gave its parameter new storage; the fleet's weights follow it
+                view.copy_(parameter.data)
+                parameter.data = view
 
     def leave(self, flat: Tensor, keep: Tensor, before: Tensor, after: Tensor) -> None:
         """Drop replicas: ``keep`` ``[R]`` marks who stays; ``flat`` holds the weights of those who stay."""
@@ -95,10 +109,10 @@ class Part:
             self.rates = [self.rates[index] for index in kept]
         else:
             self._shrink(keep, before)
-        for group, (first, last) in self._owners(after):
-            for parameter, view in zip(group["params"], self._views(flat, first, last), strict=True):
-                parameter.data = view
-                parameter.grad = None
+        self._follow(flat, after)
+        for parameter, view in self.views:
+            parameter.data = view
+            parameter.grad = None
 
     def _shrink(self, keep: Tensor, before: Tensor) -> None:
         (optimizer,), (rates,) = self.optimizers, self.rates
@@ -166,7 +180,8 @@ class FleetOptimizer(Optimizer):
 
     def stored(self) -> dict:
         """Return what continues this optimizer beside weights and settings; tensors and plain values."""
-        return {"steps": self.steps, "parts": [[o.state_dict() for o in owner.optimizers] for owner in self.parts]}
+        parts = [[o.state_dict() for o in owner.optimizers] if len(self.flat) else [] for owner in self.parts]
+        return {"steps": self.steps, "parts": parts}
 
     def restore(self, stored: dict) -> None:
         """Continue from what :meth:`stored` returned."""
@@ -174,13 +189,22 @@ class FleetOptimizer(Optimizer):
         for owner, contents in zip(self.parts, stored["parts"], strict=True):
             for optimizer, content in zip(owner.optimizers, contents, strict=True):
                 optimizer.load_state_dict(content)
+                # load_state_dict casts states to the parameters' precision; what was stored goes on as it was
+                parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+                for place, values in content["state"].items():
+                    optimizer.state[parameters[place]] = {name: _moved(v, self.flat) for name, v in values.items()}
 
     def hyperparameters(self) -> list[dict]:
         """Return the hyper-parameters as they really run: one dict per part, read back from the built optimizer."""
-        return [
-            {key: value for key, value in owner.optimizers[0].param_groups[0].items() if key != "params"}
-            for owner in self.parts
-        ]
+        ran = []
+        for owner in self.parts:
+            group = owner.optimizers[0].param_groups[0]
+            ran.append({key: value for key, value in group.items() if key != "params"} | {"lr": owner.rates[0][0]})
+        return ran
+
+
+def _moved(value: object, like: Tensor) -> object:
+    return value.to(like.device) if isinstance(value, Tensor) and value.dim() else value
 
 
 def _parts(recipe: dict, layout: Layout, settings: list[dict]) -> list[Part]:
@@ -211,8 +235,8 @@ def _part(name: str, spec: dict, layout: Layout, columns: slice, settings: list[
     return Part(spec.get("sees", "network"), functools.partial(_make, name, cls), layout, columns, merged)
 
 
-def _make(name: str, cls: type, groups: list[dict]) -> Optimizer:
+def _make(name: str, cls: type, parameters: list, hyper: dict) -> Optimizer:
     try:
-        return cls(groups)
+        return cls(parameters, **hyper)
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise RecipeError(f"recipe {name!r}: {cls.__module__}.{cls.__qualname__} refuses: {error}") from error

@@ -1,6 +1,5 @@
 """recipe: a named optimizer proves itself on the task's model, in seconds, before anything trains with it."""
 
-import importlib
 import time
 import traceback
 
@@ -8,8 +7,9 @@ import numpy as np
 import torch
 import xarray as xr
 
-from imprint import store
+from imprint import code_version, store
 from imprint.fleet.fleet import Fleet
+from imprint.recipes.compose import Part
 from imprint.recipes.resolve import RecipeError
 from imprint.stages.common import Job, job
 from imprint.task import Task
@@ -47,6 +47,8 @@ def prove(work: Job, recipe: dict) -> tuple[xr.Dataset, list[dict]]:
         seeds = (data["seed"].values.tolist() * 2)[:2]
     ends = _ends(recipe)
     together, _ = _steps(exact, recipe, ends, seeds, work)
+    if together.isnan().any(1).all():
+        raise RecipeError(f"recipe {recipe['name']!r} diverges within {STEPS} steps at {ends}")
     for setting in range(len(ends)):
         for place, seed in enumerate(seeds):
             alone, _ = _steps(exact, recipe, [ends[setting]], [seed], work)
@@ -78,18 +80,20 @@ def _ends(recipe: dict) -> list[dict]:
 
 def _steps(task: Task, recipe: dict, settings: list[dict], seeds: list[int], work: Job) -> tuple[torch.Tensor, dict]:
     fleet = Fleet(task, recipe, settings, seeds, work.spec["batch_size"], work.spec["executor"])
-    before = fleet.flat.clone()
+    before, ran = fleet.flat.clone(), _ran(fleet)
     start = time.perf_counter()
     for _ in range(STEPS):
-        fleet.gradients()
-        fleet.optimizer.step()
-        fleet.advance()
+        if len(fleet):
+            fleet.gradients()
+        if len(fleet):
+            fleet.optimizer.step()
+            fleet.advance()
     seconds = (time.perf_counter() - start) / STEPS
-    if len(fleet) and torch.equal(before, fleet.flat):
+    if len(fleet) and torch.equal(before[fleet.ids], fleet.flat):
         raise RecipeError(f"recipe {recipe['name']!r}: {STEPS} steps did not change any weight")
     full = torch.full_like(before, torch.nan)
     full[fleet.ids] = fleet.flat
-    return full, {"seconds": seconds, "ran": _ran(fleet)}
+    return full, {"seconds": seconds, "ran": ran}
 
 
 def _ran(fleet: Fleet) -> list[dict]:
@@ -97,7 +101,7 @@ def _ran(fleet: Fleet) -> list[dict]:
     return [{"class": _class(part), "hyper": {k: repr(v) for k, v in hyper.items()}} for part, hyper in parts]
 
 
-def _class(part) -> str:
+def _class(part: Part) -> str:
     cls = type(part.optimizers[0])
-    module = importlib.import_module(cls.__module__.partition(".")[0])
-    return f"{cls.__module__}.{cls.__qualname__} ({getattr(module, '__version__', 'local')})"
+    found = [code_version.library(name) for name in code_version.distributions(cls.__module__)]
+    return f"{cls.__module__}.{cls.__qualname__} ({', '.join(found) or 'local'})"
