@@ -24,6 +24,7 @@ from imprint.errors import ImprintError
 
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 DIGESTS = "array_digests"
+ORDER = "variable_order"
 
 
 class StoreError(ImprintError):
@@ -51,6 +52,12 @@ def array_digest(values: np.ndarray) -> str:
     else:
         content, kind = np.ascontiguousarray(values).tobytes(), values.dtype.str
     return hashlib.sha256(f"{kind}{values.shape}".encode() + content).hexdigest()[:16]
+
+
+def _record(data: xr.Dataset) -> dict[str, str]:
+    """Return what is stored beside the arrays: their digests, and their order, which zarr does not keep."""
+    order = [str(name) for name in data.data_vars]
+    return {DIGESTS: json.dumps(_digests(data), sort_keys=True), ORDER: json.dumps(order)}
 
 
 def _digests(data: xr.Dataset) -> dict[str, str]:
@@ -124,9 +131,7 @@ def write(data: xr.Dataset, path: str | Path, **provenance: object) -> None:
     twice = sorted(set(data.attrs) & set(provenance))
     if twice:
         raise ValueError(f"attributes {twice} of the data would be replaced by provenance; rename them")
-    attributes = _plain(provenance)
-    attributes[DIGESTS] = json.dumps(_digests(data), sort_keys=True)
-    _pack(_memory(_writable(data.assign_attrs(attributes))), Path(path))
+    _pack(_memory(_writable(data.assign_attrs(_plain(provenance) | _record(data)))), Path(path))
 
 
 def write_tree(tree: xr.DataTree, path: str | Path, **provenance: object) -> None:
@@ -135,7 +140,7 @@ def write_tree(tree: xr.DataTree, path: str | Path, **provenance: object) -> Non
     for node in tree.subtree:
         data = node.to_dataset(inherit=False)
         check(data)
-        groups[node.path] = _writable(data.assign_attrs({DIGESTS: json.dumps(_digests(data), sort_keys=True)}))
+        groups[node.path] = _writable(data.assign_attrs(_record(data)))
     packed = xr.DataTree.from_dict(groups)
     packed.attrs.update(_plain(provenance))
     _pack(_memory(packed), Path(path))
@@ -168,7 +173,7 @@ def _verified(data: xr.Dataset, path: Path, group: str = "") -> xr.Dataset:
     data = _readable(data)
     if json.loads(declared) != _digests(data):
         raise StoreError(f"{path}{group}: arrays differ from their digests; delete this file and run again")
-    return data
+    return data[json.loads(data.attrs[ORDER])].assign_coords(data.coords)
 
 
 def read(path: str | Path) -> xr.Dataset:
