@@ -9,7 +9,7 @@ import xarray as xr
 
 from imprint.fleet.fleet import Fleet
 from imprint.identity import canonical
-from imprint.plan import _canonical_recipe
+from imprint.plan import canonical_recipe
 from imprint.study import read_recipes
 from imprint.task import Task
 
@@ -50,7 +50,7 @@ def small_task(model=None, loss="cross_entropy", precision="float64", **options)
 def known_recipes():
     """Every entry of recipes.yaml as a training job gets it: canonical, through JSON."""
     recipes = read_recipes(ROOT / "recipes.yaml")
-    return {name: json.loads(canonical(_canonical_recipe(recipe))) for name, recipe in recipes.items()}
+    return {name: json.loads(canonical(canonical_recipe(recipe))) for name, recipe in recipes.items()}
 
 
 def spec(recipe, **changes):

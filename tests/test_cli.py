@@ -289,3 +289,15 @@ def test_commands_and_stages_have_modules():
         assert code_version.source_file(f"imprint.stages.{name}")
     for name in cli.COMMANDS:
         assert code_version.source_file(f"imprint.commands.{name}")
+
+
+def test_targets_come_before_options_that_take_many_values(tmp_path, monkeypatch):
+    """Snakemake's own parser sees the target as a target."""
+    from snakemake.cli import get_argument_parser
+
+    from imprint.commands.study import snakemake
+
+    words = snakemake("quick", ["results/store/data/toy.zarr.zip"])[3:]
+    parsed = get_argument_parser().parse_args(words)
+    assert parsed.targets == ["results/store/data/toy.zarr.zip"]
+    assert parsed.config == ["study=quick"]

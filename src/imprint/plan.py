@@ -84,7 +84,7 @@ class Planner:
         self.units: dict[str, dict[str, Unit]] = {}
         self.entries: list[Entry] = []
         self.versions: dict[tuple, dict] = {}
-        self.recipes = {name: _canonical_recipe(recipe) for name, recipe in study.recipes.items()}
+        self.recipes = {name: canonical_recipe(recipe) for name, recipe in study.recipes.items()}
 
     def coded(self, stage: str, spec: dict, modules: tuple[str, ...] = (), files: tuple[str, ...] = ()) -> dict:
         """Return a spec with the version of the code that a stage runs for it."""
@@ -267,7 +267,7 @@ def _range(seeds: list[int]) -> str:
     return str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]}-{seeds[-1]}"
 
 
-def _canonical_recipe(recipe: Recipe) -> dict:
+def canonical_recipe(recipe: Recipe) -> dict:
     """Return what a recipe does, without labels and without what equals a default."""
     return recipe.model_dump(mode="json", exclude={"says", "source"}, exclude_defaults=True)
 

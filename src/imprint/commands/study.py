@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     if arguments.dry_run:
         return show([arguments.study] if arguments.study else [])
     plan = planning.build(Path("."), arguments.study)
-    command = [sys.executable, "-m", "snakemake", "--logger", "imprint", "--config", f"study={plan.study.name}", *rest]
+    command = snakemake(plan.study.name, rest)
     if arguments.cold or "--executor" in rest:
         status = subprocess.run(command).returncode
     else:
@@ -37,3 +37,8 @@ def main(argv: list[str]) -> int:
     if status == 0 and report.exists() and Path(plan.final.path).exists():
         print(f"report: {report.resolve()}")
     return status
+
+
+def snakemake(study: str, rest: list[str]) -> list[str]:
+    """Return the command that runs a study; ``rest`` may hold targets, which ``--config`` would swallow behind it."""
+    return [sys.executable, "-m", "snakemake", *rest, "--logger", "imprint", "--config", f"study={study}"]
