@@ -15,6 +15,7 @@ from imprint.recipes.names import update_path
 from imprint.study import TUNING, Experiment, Recipe, Study, load
 
 REPORT_FILES = ("report/template.html",)
+PRODUCTS = ("gather", "claims", "figure", "report", "publish")
 LIBRARIES = {
     "data": ("numpy", "scikit-learn"),
     "recipe": ("torch",),
@@ -319,9 +320,6 @@ def index(plan: Plan) -> list[dict]:
         }
         for entry in plan.entries
     ]
-
-
-PRODUCTS = ("gather", "claims", "figure", "report", "publish")
 
 
 def frozen_for(plan: Plan, unit: Unit) -> Unit:

@@ -35,7 +35,7 @@ def check(data: xr.Dataset) -> None:
     """Refuse a dataset that a stranger could not read.
 
     Raises:
-        ValueError: if a variable lacks ``long_name`` or ``units``, or a dimension of a coordinate has no labels.
+        ValueError: if a variable lacks ``long_name`` or ``units``.
     """
     for name, variable in data.data_vars.items():
         missing = [key for key in ("long_name", "units") if not variable.attrs.get(key)]

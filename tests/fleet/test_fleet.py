@@ -134,3 +134,9 @@ def test_the_global_stream_does_not_matter(recipe):
         torch.manual_seed(number)
         ends.append(train(small_task(), spec(recipe), [{"lr": 0.01}], [0]))
     assert ends[0].equals(ends[1])
+
+
+def test_passes_are_counted_where_they_are_made():
+    fleet = steps(fleet_of(small_task(), {"update": "torch.optim:SGD", "sees": "elements"}), 3)
+    fleet.gradients()
+    assert (fleet.passes, fleet.step_count) == (4, 3)

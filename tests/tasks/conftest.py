@@ -1,4 +1,4 @@
-"""A small data set in the original format, and the marker of the tests that need the real ones."""
+"""A small data set in the original format."""
 
 import gzip
 import hashlib
@@ -8,10 +8,6 @@ import numpy as np
 import pytest
 
 from imprint.tasks import sources
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "mnist: reads MNIST or Fashion-MNIST from IMPRINT_DATA or the user's cache")
 
 
 def idx_bytes(array):

@@ -20,6 +20,7 @@ class Fleet:
         ids: which replica each active row is, ``[R]``.
         stage: the task of the sequence each active row is at, ``[R]``.
         stage_step: its steps within that task, ``[R]``.
+        passes: forward-backward passes that each active row has made.
         status: of every replica ever in the fleet, see :data:`imprint.labels.STATUS`.
         status_step: the step at which it left.
     """
@@ -40,6 +41,7 @@ class Fleet:
         self.stage = torch.zeros(count, dtype=torch.int64)
         self.stage_step = torch.zeros(count, dtype=torch.int64)
         self.step_count = 0
+        self.passes = 0
         self.status = torch.full((count,), -1)
         self.status_step = torch.full((count,), -1)
         self.path_length = torch.zeros(count, dtype=torch.float64)
@@ -82,6 +84,7 @@ class Fleet:
     def gradients(self) -> None:
         """Compute loss and gradient of every active replica on its next batch; those not finite leave."""
         loss, gradient = self.execute(self.task, self.layout, self.flat, *self.batch())
+        self.passes += 1
         finite = (torch.isfinite(loss) & torch.isfinite(gradient.sum(1))).cpu()
         if not finite.all():
             self.leave(~finite, "diverged")

@@ -123,7 +123,7 @@ class Recorder:
         train_loss, _ = self._performance("train")
         validation_loss, validation_accuracy = self._performance("validation")
         return {
-            "passes": torch.full((len(ids),), float(fleet.step_count), dtype=torch.float64),
+            "passes": torch.full((len(ids),), float(fleet.passes), dtype=torch.float64),
             "stage": fleet.stage.double(),
             "batch_loss": fleet.batch_loss[ids],
             "train_loss": train_loss,

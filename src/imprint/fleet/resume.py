@@ -15,7 +15,7 @@ from imprint.fleet.recorder import Recorder
 from imprint.recipes.compose import FleetOptimizer
 
 SECONDS = 30.0
-FLEET = ("ids", "stage", "stage_step", "step_count", "status", "status_step", "path_length", "batch_loss")
+FLEET = ("ids", "stage", "stage_step", "step_count", "passes", "status", "status_step", "path_length", "batch_loss")
 NORMS = ("gradient_norm", "update_norm")
 RECORDER = ("weights", "steps", "learned", "reached", "in_a_row", "evaluated")
 

@@ -63,7 +63,7 @@ def prove(work: Job, recipe: dict) -> tuple[xr.Dataset, list[dict]]:
     _, fleet = _steps(Task(data, **single), recipe, ends[:1], seeds[:1], work)
     seconds = fleet["seconds"]
     about = {"units": "1", "long_name": "forward-backward passes per step"}
-    result = xr.Dataset({"passes": ((), np.float64(1.0), about)})
+    result = xr.Dataset({"passes": ((), np.float64(fleet["passes"]), about)})
     return result, [*fleet["ran"], {"seconds_per_step": seconds, "searched": sorted(recipe.get("search", {}))}]
 
 
@@ -93,7 +93,7 @@ def _steps(task: Task, recipe: dict, settings: list[dict], seeds: list[int], wor
         raise RecipeError(f"recipe {recipe['name']!r}: {STEPS} steps did not change any weight")
     full = torch.full_like(before, torch.nan)
     full[fleet.ids] = fleet.flat
-    return full, {"seconds": seconds, "ran": ran}
+    return full, {"seconds": seconds, "ran": ran, "passes": fleet.passes / STEPS}
 
 
 def _ran(fleet: Fleet) -> list[dict]:

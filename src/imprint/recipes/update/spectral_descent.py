@@ -6,7 +6,7 @@ from torch.optim import Optimizer
 
 
 def polar_factor(matrix: Tensor) -> Tensor:
-    """Return ``U V'`` of the singular value decomposition of ``[..., m, n]``, over the nonzero singular values."""
+    """Return ``U V'`` of the singular value decomposition of ``[..., m, n]``, above rounding."""
     left, values, right = torch.linalg.svd(matrix, full_matrices=False)
     tolerance = values[..., :1] * max(matrix.shape[-2:]) * torch.finfo(matrix.dtype).eps
     return (left * (values > tolerance).to(matrix.dtype).unsqueeze(-2)) @ right
