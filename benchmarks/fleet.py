@@ -2,140 +2,104 @@
 
     OMP_NUM_THREADS=1 python benchmarks/fleet.py [--seconds 2]
 
-(a) one Lightning Trainer per replica, TensorDataset and DataLoader, automatic optimization; (b) a plain PyTorch loop
-that indexes tensors in memory; (c) a fleet through its Lightning module. The last column is the fleet's share of the
-machine's matrix-product peak (a 1024 x 1024 product, measured beside): forward and backward cost 6 operations per
-weight and example.
+(a) one Lightning Trainer per replica, TensorDataset and DataLoader, automatic optimization (Muon by hand); (b) a plain
+PyTorch loop that indexes tensors in memory; (c) a fleet through its Lightning module. They take turns in short rounds,
+and a ratio is the median of the rounds' ratios, so that a busy machine slows all sides alike. The last column is the
+fleet's share of the machine's matrix-product peak (a 1024 x 1024 product, in the same rounds): the operations are
+those that (b) asks of torch's products and convolutions.
+
+The second table compares a step of a fleet with what it cannot do without: its gradients and its factorizations
+(eigh, QR), timed inside the same steps. The last line shows what is saved when replicas that are done leave.
 """
 
 import argparse
-import itertools
+import contextlib
 import logging
+import os
+import statistics
 import time
 import warnings
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
-import xarray as xr
+from networks import BATCH, EXAMPLES, NETWORKS, RECIPES, Network, optimizer
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.flop_counter import FlopCounterMode
 
 from imprint.fleet.fleet import Fleet
 from imprint.fleet.module import FleetModule
-from imprint.recipes.update.muon import Muon
+from imprint.fleet.oracle import Oracle
 from imprint.task import Task
 
-EXAMPLES, BATCH = 4096, 128
-NETWORKS = {"64-64-64-10": [64, 64, 64, 10], "784-128-128-10": [784, 128, 128, 10]}
-RECIPES = {
-    "adam": {"update": "torch.optim:Adam", "hyper": {"lr": 1e-3}, "sees": "elements"},
-    "muon": {
-        "update": "muon",
-        "hyper": {"lr": 0.02},
-        "sees": "matrices",
-        "rest": {"update": "torch.optim:Adam", "hyper": {"lr": 1e-3}, "sees": "elements"},
-    },
-}
+REPLICAS = (1, 8, 32, 128)
+ROUNDS = 7
+WARM = 2
+REFRESH = 10
 
 
-def data(inputs: int) -> xr.Dataset:
-    """Return random examples."""
-    generator = np.random.default_rng(0)
-    variables = {}
-    for split in ("train", "validation"):
-        variables[f"x_{split}"] = ((split, "feature"), generator.standard_normal((EXAMPLES, inputs), np.float32))
-        variables[f"y_{split}"] = (split, generator.integers(0, 10, EXAMPLES))
-    return xr.Dataset(variables, attrs={"classes": 10, "inputs": inputs})
+def fleet_of(task: Task, recipe: str, replicas: int) -> Fleet:
+    """Return a fleet with the executor that its model declares."""
+    executor = task.architecture.EXECUTOR["cpu"]
+    return Fleet(task, RECIPES[recipe], [{}], list(range(replicas)), BATCH, executor)
 
 
-def network(widths: list[int]) -> nn.Sequential:
-    """Return the same network as plain modules."""
-    layers = [part for i, o in itertools.pairwise(widths) for part in (nn.Linear(i, o), nn.ReLU())]
-    return nn.Sequential(*layers[:-1])
+class Clock:
+    """Times steps after some to warm up, and says when there were enough."""
+
+    def __init__(self, seconds: float):
+        self.seconds, self.count = seconds, -WARM
+
+    def tick(self) -> bool:
+        """Note the end of a step; return whether time is up."""
+        now = time.perf_counter()
+        self.count += 1
+        if self.count == 0:
+            self.start = now
+        self.last = now
+        return self.count > 0 and now - self.start >= self.seconds
+
+    @property
+    def rate(self) -> float:
+        """Steps per second."""
+        return self.count / (self.last - self.start)
 
 
-class PlainMuon:
-    """Muon on one network's matrices and Adam on the rest, one matrix after the other."""
-
-    def __init__(self, parameters):
-        parameters = list(parameters)
-        self.parts = [
-            Muon([p for p in parameters if p.dim() == 2], lr=0.02),
-            torch.optim.Adam([p for p in parameters if p.dim() != 2], lr=1e-3),
-        ]
-
-    def step(self):
-        """Step both."""
-        for part in self.parts:
-            part.step()
-
-    def zero_grad(self):
-        """Clear both."""
-        for part in self.parts:
-            part.zero_grad()
-
-
-def optimizer(name: str, parameters):
-    """Return the plain optimizer of a recipe."""
-    return torch.optim.Adam(parameters, lr=1e-3) if name == "adam" else PlainMuon(parameters)
-
-
-class Module(pl.LightningModule):
+class Single(pl.LightningModule):
     """One replica as most people train it."""
 
-    def __init__(self, name: str, widths: list[int]):
+    def __init__(self, recipe: str, model: nn.Module):
         super().__init__()
-        self.network, self.name = network(widths), name
-        self.automatic_optimization = name == "adam"
+        self.model, self.automatic_optimization = model, recipe == "adam"
+        self.update = optimizer(recipe, self.parameters())
 
     def configure_optimizers(self):
         """Return the optimizer, or none where it is stepped by hand."""
-        return torch.optim.Adam(self.parameters(), lr=1e-3) if self.name == "adam" else None
+        return self.update if self.automatic_optimization else None
 
     def training_step(self, batch, index):
         """Return the loss of a batch."""
         x, y = batch
-        loss = nn.functional.cross_entropy(self.network(x), y)
-        if self.name == "adam":
-            return loss
-        self.plain = getattr(self, "plain", None) or PlainMuon(self.parameters())
-        self.plain.zero_grad()
-        loss.backward()
-        self.plain.step()
+        loss = nn.functional.cross_entropy(self.model(x), y)
+        if not self.automatic_optimization:
+            self.update.zero_grad()
+            loss.backward()
+            self.update.step()
+        self.trainer.should_stop = self.clock.tick()
+        return loss if self.automatic_optimization else None
 
 
-def trainer_rate(name: str, widths: list[int], task: Task, seconds: float) -> float:
-    """Return steps per second of (a)."""
-    x, y = task.split("train")
-    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), BATCH, shuffle=True)
-    options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    trainer = pl.Trainer(
-        max_epochs=-1,
-        max_time={"seconds": max(2, int(seconds))},
-        accelerator="cpu",
-        enable_model_summary=False,
-        **options,
-    )
-    module = Module(name, widths)
-    start = time.perf_counter()
-    trainer.fit(module, loader)
-    return trainer.fit_loop.total_batch_idx / (time.perf_counter() - start)
+class Timed(FleetModule):
+    """A fleet that is trained until time is up."""
 
-
-def loop_rate(name: str, widths: list[int], task: Task, seconds: float) -> float:
-    """Return steps per second of (b)."""
-    x, y = task.split("train")
-    model = network(widths)
-    update = optimizer(name, model.parameters())
-
-    def step():
-        index = torch.randint(EXAMPLES, (BATCH,))
-        update.zero_grad()
-        nn.functional.cross_entropy(model(x[index]), y[index]).backward()
-        update.step()
-
-    return rate(step, seconds)
+    def training_step(self, batch, index):
+        """Make one step of every replica."""
+        super().training_step(batch, index)
+        self.trainer.should_stop = self.clock.tick()
 
 
 class NeverDue:
@@ -146,69 +110,194 @@ class NeverDue:
         return False
 
 
-def fleet_rate(name: str, task: Task, replicas: int, seconds: float) -> float:
-    """Return replica-steps per second of (c), Lightning included."""
-    fleet = Fleet(task, RECIPES[name], [{}], list(range(replicas)), BATCH, "stacked")
-    options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    trainer = pl.Trainer(
-        max_epochs=1,
-        max_time={"seconds": max(2, int(seconds))},
-        accelerator="cpu",
-        enable_model_summary=False,
-        plugins=[LightningEnvironment()],
-        **options,
+def trained(module: pl.LightningModule, batches) -> Callable[[float], float]:
+    """Return a measurement of a module's steps per second; every call trains it on."""
+
+    def measure(seconds: float) -> float:
+        module.clock = Clock(seconds)
+        trainer = pl.Trainer(
+            max_epochs=-1,
+            accelerator="cpu",
+            plugins=[LightningEnvironment()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module, batches)
+        return module.clock.rate
+
+    return measure
+
+
+def called(step: Callable[[], object]) -> Callable[[float], float]:
+    """Return a measurement of a function's calls per second."""
+
+    def measure(seconds: float) -> float:
+        clock = Clock(seconds)
+        while not clock.tick():
+            step()
+        return clock.rate
+
+    return measure
+
+
+def plain_step(network: Network, recipe: str, task: Task) -> Callable[[], None]:
+    """Return a step of (b)."""
+    x, y = task.split("train")
+    model = network.plain()
+    update = optimizer(recipe, model.parameters())
+
+    def step():
+        index = torch.randint(EXAMPLES, (BATCH,))
+        update.zero_grad()
+        nn.functional.cross_entropy(model(x[index]), y[index]).backward()
+        update.step()
+
+    return step
+
+
+def in_turn(measures: dict, seconds: float) -> dict:
+    """Return every measurement's results, one per round."""
+    found = {name: [] for name in measures}
+    for _ in range(ROUNDS):
+        for name, measure in measures.items():
+            found[name].append(measure(seconds / ROUNDS))
+    return found
+
+
+def ratio(above: list[float], below: list[float]) -> float:
+    """Return the median of the rounds' ratios."""
+    return statistics.median(a / b for a, b in zip(above, below, strict=True))
+
+
+def rates(label: str, network: Network, recipe: str, seconds: float) -> list[float]:
+    """Print the rows of a network and a recipe; return the matrix-product peaks measured beside."""
+    task = network.task()
+    step = plain_step(network, recipe, task)
+    with FlopCounterMode(display=False) as counter:
+        step()
+    square = torch.randn(1024, 1024)
+    loader = DataLoader(TensorDataset(*task.split("train")), BATCH, shuffle=True)
+    measures = {
+        "peak": called(lambda: square @ square),
+        "trainer": trained(Single(recipe, network.plain()), loader),
+        "loop": called(step),
+    }
+    for replicas in REPLICAS:
+        module = Timed(fleet_of(task, recipe, replicas), NeverDue())
+        measures[replicas] = trained(module, range(10**9))
+    found = in_turn(measures, seconds)
+    peak = [2 * 1024**3 * rate for rate in found["peak"]]
+    for replicas in REPLICAS:
+        fleet = [replicas * rate for rate in found[replicas]]
+        columns = [f"{statistics.median(rates):.0f}" for rates in (found["trainer"], found["loop"], fleet)]
+        columns += [f"{ratio(fleet, found['trainer']):.2f}", f"{ratio(fleet, found['loop']):.2f}"]
+        share = ratio([rate * counter.get_total_flops() for rate in fleet], peak)
+        print(f"| {label} | {recipe} | {replicas} | {' | '.join(columns)} | {share:.0%} |", flush=True)
+    return peak
+
+
+class Stopwatch:
+    """Adds up the time spent in a function, in place of which it stands."""
+
+    def __init__(self, owner: object, name: str):
+        self.seconds = 0.0
+        function = getattr(owner, name)
+
+        def timed(*arguments, **options):
+            start = time.perf_counter()
+            result = function(*arguments, **options)
+            self.seconds += time.perf_counter() - start
+            return result
+
+        self.patch = mock.patch.object(owner, name, timed)
+
+
+def necessary(recipe: str, replicas: int, seconds: float) -> None:
+    """Print a fleet's time per replica-step beside that of its gradients and factorizations."""
+    fleet = fleet_of(NETWORKS["64-64-64-10"].task(), recipe, replicas)
+    rounds = []
+    with contextlib.ExitStack() as stack:
+        watches = [Stopwatch(*f) for f in ((Oracle, "gradient"), (torch.linalg, "eigh"), (torch.linalg, "qr"))]
+        for watch in watches:
+            stack.enter_context(watch.patch)
+        for _ in range(ROUNDS + 1):
+            for watch in watches:
+                watch.seconds = 0.0
+            steps, start = 0, time.perf_counter()
+            while not steps or time.perf_counter() - start < seconds / ROUNDS:
+                for _ in range(REFRESH):
+                    fleet.step()
+                steps += REFRESH
+            times = (time.perf_counter() - start, *(watch.seconds for watch in watches))
+            rounds.append([1e6 * value / steps / replicas for value in times])
+    # the first round warms up: its first step alone may factorize for the first time
+    whole, gradient, eigh, qr = zip(*rounds[1:], strict=True)
+    needed = [g + e + q for g, e, q in zip(gradient, eigh, qr, strict=True)]
+    columns = [f"{statistics.median(values):.0f}" for values in (whole, gradient, eigh, qr)]
+    print(f"| {recipe} | {replicas} | {' | '.join(columns)} | {ratio(whole, needed):.2f} |", flush=True)
+
+
+def leaving(replicas: int, seconds: float) -> None:
+    """Print the time of a fleet of which every second replica is done at half of the steps."""
+    task = NETWORKS["64-64-64-10"].task()
+    steps = max(10, int(called(fleet_of(task, "adam", replicas).step)(seconds / ROUNDS) * seconds / ROUNDS))
+
+    def run(leave: bool) -> float:
+        fleet = fleet_of(task, "adam", replicas)
+        start = time.perf_counter()
+        for step in range(steps):
+            if leave and step == steps // 2:
+                fleet.leave(fleet.ids[::2], "finished")
+            fleet.step()
+        return time.perf_counter() - start
+
+    found = in_turn({"stay": lambda _: run(False), "leave": lambda _: run(True)}, seconds)
+    print(
+        f"{replicas} replicas, {steps} steps: if every second one is done at half of them, training takes "
+        f"{ratio(found['leave'], found['stay']):.2f} of the time (0.75 of the replica-steps are left)"
     )
-    start = time.perf_counter()
-    trainer.fit(FleetModule(fleet, NeverDue()), range(10**9))
-    return replicas * fleet.step_count / (time.perf_counter() - start)
 
 
-def rate(step, seconds: float) -> float:
-    """Return calls per second."""
-    for _ in range(5):
-        step()
-    count, start = 0, time.perf_counter()
-    while time.perf_counter() - start < seconds:
-        step()
-        count += 1
-    return count / (time.perf_counter() - start)
+def load() -> str:
+    """Return the machine's load averages."""
+    return " ".join(f"{value:.2f}" for value in os.getloadavg())
 
 
-def peak(seconds: float) -> float:
-    """Return floating-point operations per second of a large matrix product."""
-    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    return rate(lambda: a @ b, seconds) * 2 * 1024**3
-
-
-def operations(name: str, widths: list[int]) -> float:
-    """Return operations per replica-step: 6 per weight and example, and the update's products."""
-    pairs = list(itertools.pairwise(widths))
-    products = 6 * BATCH * sum(i * o for i, o in pairs)
-    if name == "muon":
-        products += sum(5 * (4 * min(i, o) ** 2 * max(i, o) + 2 * min(i, o) ** 3) for i, o in pairs)
-    return products
+def processor() -> str:
+    """Return the CPU's model, as far as the system tells."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown CPU")
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=2.0, help="per measurement")
+    parser.add_argument("--seconds", type=float, default=2.0, help="per measurement, over all of its rounds")
     seconds = parser.parse_args().seconds
     torch.set_num_threads(1)
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
-    top = peak(seconds)
-    print(f"peak {top / 1e9:.1f} GFLOP/s, batch {BATCH}, float32, one thread\n")
+    print(f"{processor()}, {torch.get_num_threads()} thread, torch {torch.__version__}, float32, batch {BATCH}")
+    print(f"load before: {load()}\n")
     print("| network | recipe | replicas | (a) Trainer | (b) loop | (c) fleet | c/a | c/b | of peak |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for (label, widths), name in itertools.product(NETWORKS.items(), RECIPES):
-        task = Task(data(widths[0]), {"name": "mlp", "hidden": widths[1:-1]}, "cross_entropy")
-        one, plain = trainer_rate(name, widths, task, seconds), loop_rate(name, widths, task, seconds)
-        for replicas in (1, 8, 32, 128):
-            fleet = fleet_rate(name, task, replicas, seconds)
-            share = fleet * operations(name, widths) / top
-            numbers = f"{one:.0f} | {plain:.0f} | {fleet:.0f} | {fleet / one:.1f} | {fleet / plain:.1f} | {share:.0%}"
-            print(f"| {label} | {name} | {replicas} | {numbers} |", flush=True)
+    peaks = []
+    for label, network in NETWORKS.items():
+        for recipe in network.recipes:
+            peaks += rates(label, network, recipe, seconds)
+    print(f"\nMatrix-product peak: {min(peaks) / 1e9:.0f} to {max(peaks) / 1e9:.0f} GFLOP/s")
+    print("\nMicroseconds per replica-step, 64-64-64-10:\n")
+    print("| recipe | replicas | fleet | gradient | eigh | QR | fleet / (gradient + eigh + QR) |")
+    print("|---|---|---|---|---|---|---|")
+    for recipe in ("shampoo", "soap"):
+        for replicas in REPLICAS[1:]:
+            necessary(recipe, replicas, seconds)
+    print()
+    leaving(32, seconds)
+    print(f"\nload after: {load()}")
 
 
 if __name__ == "__main__":

@@ -47,6 +47,32 @@ def small_task(model=None, loss="cross_entropy", precision="float64", **options)
     return Task(gaussian_blobs(**options), model, loss, precision)
 
 
+def small_convolution(**options):
+    """Gaussian classes on 4 x 4 pixels and a small convolution net, in float64."""
+    model = {"name": "convnet", "shape": [1, 4, 4], "channels": [3, 4]}
+    return Task(gaussian_blobs(inputs=16, **options), model, "cross_entropy", "float64")
+
+
+def suits(recipe, net):
+    """Whether a recipe can train a network: kernels and biases are no matrices."""
+    return net == "mlp" or recipe.get("sees") != "matrices" or "rest" in recipe
+
+
+def network(recipe, net="mlp"):
+    """A small task for a recipe; without biases for an update that sees nothing but matrices."""
+    if net == "convnet":
+        return small_convolution()
+    return small_task({"bias": recipe.get("sees") != "matrices" or "rest" in recipe})
+
+
+def inside(recipe):
+    """Two settings inside the search space, or around a fixed rate."""
+    if "search" in recipe:
+        ((name, (low, high)),) = recipe["search"].items()
+        return [{name: low * 3}, {name: high / 3}]
+    return [{"lr": recipe["hyper"]["lr"]}, {"lr": recipe["hyper"]["lr"] / 2}]
+
+
 def known_recipes():
     """Every entry of recipes.yaml as a training job gets it: canonical, through JSON."""
     recipes = read_recipes(ROOT / "recipes.yaml")
@@ -55,24 +81,34 @@ def known_recipes():
 
 def spec(recipe, **changes):
     """What a fleet is told."""
-    plain = {"batch_size": 10, "executor": "stacked", "stop": {"steps": 20}, "snapshots": {}, "evaluate_every": 10}
+    plain = {"batch_size": 10, "executor": "stacked", "block": 3, "stop": {"steps": 20}, "snapshots": {}}
+    plain["evaluate_every"] = 10
     return {"recipe": recipe, **plain, **changes}
 
 
-def fleet_of(task, recipe, settings=({"lr": 0.1},), seeds=(0,), batch_size=10, executor="stacked"):
+def fleet_of(task, recipe, settings=({"lr": 0.1},), seeds=(0,), batch_size=10, executor="stacked", stop=None, block=3):
     """A fleet that is stepped by hand."""
-    return Fleet(task, recipe, list(settings), list(seeds), batch_size, executor)
+    return Fleet(task, recipe, list(settings), list(seeds), batch_size, executor, stop, block)
 
 
 def steps(fleet, count):
     """Make steps without Lightning, as long as somebody is there."""
     for _ in range(count):
         if len(fleet):
-            fleet.gradients()
-        if len(fleet):
-            fleet.optimizer.step()
-            fleet.advance()
+            fleet.step()
     return fleet
+
+
+def poke(fleet, row, column, value):
+    """Set one weight of an active replica."""
+    block = next(block for block in fleet.blocks if (block.ids == row).any())
+    block.composition.trained[(block.ids == row).nonzero().item(), column] = value
+
+
+def batches_of(fleet):
+    """The next batch of every active replica, joined over blocks."""
+    pairs = [fleet.batch(block) for block in fleet.blocks]
+    return torch.cat([x for x, _ in pairs]), torch.cat([y for _, y in pairs])
 
 
 def weights_of(solution, setting, seed, snapshot="final"):

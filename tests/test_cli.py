@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -150,10 +151,11 @@ def test_a_stage_that_stops_before_its_output_is_complete(run, monkeypatch, code
 
 def test_the_installed_program(project):
     program = Path(sys.executable).with_name("imprint")
-    answer = subprocess.run([program, "recipes"], cwd=project.write(), capture_output=True, text=True)
+    words = [program, "recipes", "--no-cost"]
+    answer = subprocess.run(words, cwd=project.write(), capture_output=True, text=True)
     assert (answer.returncode, answer.stderr) == (0, "")
     assert answer.stdout.startswith("sgd: ")
-    answer = subprocess.run([program, "recipes"], cwd=project.root / "experiments", capture_output=True, text=True)
+    answer = subprocess.run(words, cwd=project.root / "experiments", capture_output=True, text=True)
     assert (answer.returncode, answer.stdout) == (1, "")
     assert answer.stderr == "imprint recipes: error: recipes.yaml: no such file\n"
 
@@ -262,7 +264,7 @@ def test_recipes(run, project):
         "schedule": {"name": "inverse_sqrt"},
         "search": {"lr": [0.0006, 0.6]},
     }
-    status, out, err = run("recipes")
+    status, out, err = run("recipes", "--no-cost")
     assert (status, err) == (0, "")
     full = out[out.index("full: ") :].splitlines()
     assert full == [
@@ -275,6 +277,18 @@ def test_recipes(run, project):
         "  source here2025",
     ]
     assert "plain: \n  update torch.optim:SGD, sees network, lr=0.1\n  source none given\n" in out
+
+
+def test_recipes_with_what_they_cost(run):
+    status, out, err = run("recipes", "adam")
+    assert (status, err) == (0, "")
+    assert out.startswith("Cost of a step next to SGD's: perceptron 64-64-64-10, batch 128")
+    assert re.search(r"\n  cost 1 passes, \d+\.\d times SGD's time\n$", out) and out.count("\nadam: ") == 1
+
+
+def test_recipes_of_an_unknown_name(run):
+    status, out, err = run("recipes", "adma")
+    assert (status, out) == (1, "") and "'adma' is not in recipes.yaml; did you mean 'adam'" in err
 
 
 def test_recipes_of_a_broken_file(run, project):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from imprint import plugins
 from imprint.errors import StudyError, nearest
+from imprint.recipes.names import KINDS
 from imprint.study import Claim, Experiment, Recipe, Study
 
 METRICS = ("learning_accuracy", "validation_loss")
@@ -57,7 +58,7 @@ def _check_recipes(experiment: Experiment, study: Study) -> None:
 def _check_parts(name: str, recipe: Recipe) -> None:
     updates = [recipe.update, *([recipe.rest.update] if recipe.rest else [])]
     parts = [("update", update) for update in updates if ":" not in update]
-    parts += [(kind, part["name"]) for kind in ("decay", "schedule") if (part := getattr(recipe, kind))]
+    parts += [(kind, part["name"]) for kind in KINDS if (part := getattr(recipe, kind)) and "." not in part["name"]]
     for kind, part in parts:
         known = [file.stem for file in (plugins.ROOT / "recipes" / kind).glob("*.py") if file.stem != "__init__"]
         if part not in known:

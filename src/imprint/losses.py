@@ -6,10 +6,15 @@ from torch.nn import functional
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return ``-log softmax(logits)[target]`` in nats for every example."""
-    classes = logits.shape[-1]
-    flat = functional.cross_entropy(logits.reshape(-1, classes), targets.reshape(-1), reduction="none")
-    return flat.reshape(logits.shape[:-1])
+    """Return ``-log softmax(logits)[target]`` in nats for every example.
+
+    The classes are given to PyTorch as the axis before the last: its softmax over a short last axis takes twenty times
+    as long, with the same result to the bit.
+    """
+    examples, classes = logits.shape[-2:]
+    stacked = logits.reshape(-1, examples, classes).mT
+    losses = functional.cross_entropy(stacked, targets.reshape(-1, examples), reduction="none")
+    return losses.reshape(logits.shape[:-1])
 
 
 def squared_error(logits: Tensor, targets: Tensor) -> Tensor:

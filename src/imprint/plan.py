@@ -15,6 +15,7 @@ from imprint.recipes.names import update_path
 from imprint.study import TUNING, Experiment, Recipe, Study, load
 
 REPORT_FILES = ("report/template.html",)
+BLOCK = {"cpu": 16, "cuda": 256}  # replicas computed at once, where neither task nor model says
 PRODUCTS = ("gather", "claims", "figure", "report", "publish")
 LIBRARIES = {
     "data": ("numpy", "scikit-learn"),
@@ -144,6 +145,7 @@ class Planner:
             "recipe": self.recipes[recipe],
             "batch_size": None if experiment.task.batch_size == "full" else experiment.task.batch_size,
             "executor": architecture.literals["EXECUTOR"][self.study.device],
+            "block": experiment.task.block or architecture.literals.get("BLOCK", BLOCK)[self.study.device],
             "stop": experiment.stop[stop].model_dump(exclude_none=True),
             "snapshots": {key: rule.model_dump(exclude_none=True) for key, rule in experiment.snapshots.items()},
             "evaluate_every": experiment.evaluate_every,
@@ -161,7 +163,7 @@ class Planner:
 
     def proof(self, experiment: Experiment, recipe: str, fleet: dict, label: str) -> Unit:
         """Plan the recipe job: a few steps that prove the recipe on this task's model."""
-        keys = ("task", "recipe", "batch_size", "executor")
+        keys = ("task", "recipe", "batch_size", "executor", "block")
         spec = self.coded("recipe", {key: fleet[key] for key in keys}, self.modules(fleet))
         data = self.data(experiment, self.tuning(experiment))
         return self.add(Unit("recipe", self.prefix(experiment, fleet), spec, {"data": [data]}, label))

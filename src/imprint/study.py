@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from imprint import documents
 from imprint.errors import StudyError, nearest
+from imprint.recipes.names import KINDS
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -46,7 +47,7 @@ def check_hyper(values: dict) -> dict:
                 raise ValueError(f"lr is {number}; a learning rate is positive")
             if name in NONNEGATIVE_HYPER and number < 0:
                 raise ValueError(f"{name} is {number}; it is at least 0")
-            if name.startswith("beta") and not 0 <= number < 1:
+            if name.startswith("beta") and "decay" not in name and not 0 <= number < 1:
                 raise ValueError(f"{name} is {number}; it lies in [0, 1)")
     return values
 
@@ -65,19 +66,28 @@ class Update(Strict):
 
 
 class Recipe(Update):
-    """How weights are updated: an update with its decay, schedule and search space."""
+    """How weights are updated: an update with the other parts, the iterate that is delivered, and the search space."""
 
     says: str = ""
     source: str = ""
     rest: Update | None = None
+    gradient: dict | None = None
+    perturbation: dict | None = None
     decay: dict | None = None
+    averaging: dict | None = None
+    parametrization: dict | None = None
     schedule: dict | None = None
+    deliver: Literal["last", "average", "evaluated"] | None = None
     search: dict[str, list[Positive]] | None = None
 
-    @field_validator("decay", "schedule")
+    @field_validator(*KINDS)
     @classmethod
     def _part_range(cls, value: dict | None) -> dict | None:
-        return value if value is None else check_hyper(value)
+        if value is None:
+            return value
+        if not isinstance(value.get("name"), str):
+            raise ValueError(f"{value} needs a name")
+        return check_hyper(value)
 
     @model_validator(mode="after")
     def _space(self) -> "Recipe":
@@ -92,13 +102,14 @@ class Recipe(Update):
 
 
 class TaskSpec(BaseModel):
-    """Data, model, loss and batch; further keys are options of the task's file."""
+    """Data, model, loss, batch, and how many replicas are computed at once; further keys are the task's own options."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
     name: str
     model: dict
     batch_size: Count | Literal["full"]
     precision: Literal["float32", "float64"] = "float32"
+    block: Count | None = None
 
     @property
     def options(self) -> dict:

@@ -34,6 +34,7 @@ class Task:
         self.model = self.architecture.build(inputs=int(data.attrs["inputs"]), classes=self.classes, **options)
         self.model.to(dtype=self.precision, device=self.device).eval()
         self._loss = LOSSES[loss]
+        self.input_dims = data["x_train"].ndim - self.seeded
         self._tensors: dict[str, Tensor] = {}
 
     def tensor(self, name: str) -> Tensor:
@@ -65,9 +66,19 @@ class Task:
         """Return logits ``[R, N, C]`` and hidden activations ``{layer: [R, N, H]}``."""
         if hasattr(self.architecture, "stacked"):
             return self.architecture.stacked(self.model, weights, x)
-        shared = x.dim() == self.tensor("x_train").dim() - self.seeded
-        forward = torch.func.vmap(self._single, in_dims=(0, None if shared else 0))
+        forward = torch.func.vmap(self._single, in_dims=(0, None if x.dim() == self.input_dims else 0))
         return forward(weights, x), {}
+
+    def cut(self, weights: dict[str, Tensor], x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return what :meth:`forward` does, with every hidden activation detached where the next layer reads it.
+
+        Raises:
+            ValueError: if the model's file gives no ``stacked`` forward pass that can be cut.
+        """
+        if not hasattr(self.architecture, "stacked"):
+            name = self.architecture.__name__.rpartition(".")[2]
+            raise ValueError(f"model {name!r} has no 'stacked' forward pass that can be cut between its layers")
+        return self.architecture.stacked(self.model, weights, x, cut=True)
 
     def _single(self, weights: dict[str, Tensor], x: Tensor) -> Tensor:
         return torch.func.functional_call(self.model, weights, (x,))

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from fleet_example import fleet_of, small_task, spec, steps, weights_of
+from fleet_example import batches_of, fleet_of, poke, small_task, spec, steps, weights_of
 
+from imprint.fleet.oracle import Oracle
 from imprint.fleet.train import train
 from imprint.labels import STATUS
 
@@ -25,10 +26,10 @@ def kinds(function):
 
 def test_the_same_seed_starts_and_is_fed_alike_under_every_setting():
     fleet = fleet_of(small_task(), KINDS["elements"], [{"lr": 0.1}, {"lr": 0.2}], [4, 9])
-    assert fleet.active_seeds == [4, 9, 4, 9]
+    assert [seed for block in fleet.blocks for seed in block.composition.seeds] == [4, 9, 4, 9]
     assert torch.equal(fleet.flat[0], fleet.flat[2]) and torch.equal(fleet.flat[1], fleet.flat[3])
     assert not torch.equal(fleet.flat[0], fleet.flat[1])
-    x, y = fleet.batch()
+    x, y = batches_of(fleet)
     assert torch.equal(x[0], x[2]) and torch.equal(y[1], y[3]) and not torch.equal(x[0], x[1])
 
 
@@ -37,12 +38,12 @@ def test_data_drawn_per_seed_reach_the_replica_of_that_seed():
     x, y = task.split("train")
     for batch_size in (10, None):
         fleet = fleet_of(task, KINDS["elements"], [{"lr": 0.1}, {"lr": 0.2}], [9, 4], batch_size)
-        found_x, found_y = fleet.batch()
+        found_x, found_y = batches_of(fleet)
         for row, place in enumerate((1, 0, 1, 0)):
             if batch_size is None:
                 index = torch.arange(x.shape[1])
             else:
-                index = fleet.order.batch(fleet.active_seeds[row], 0, 0)
+                index = fleet.order.batch((9, 4)[row % 2], 0, 0)
             assert torch.equal(found_x[row], x[place, index]) and torch.equal(found_y[row], y[place, index])
 
 
@@ -51,10 +52,10 @@ def test_those_who_stay_end_where_they_would_have_ended(recipe):
     settings, seeds = [{"lr": 0.01}, {"lr": 0.03}, {"lr": 0.05}], [0, 1]
     stayed = steps(fleet_of(small_task(), recipe, settings, seeds), 12).flat
     fleet = steps(fleet_of(small_task(), recipe, settings, seeds), 5)
-    fleet.leave(torch.tensor([True, False, True, True, False, False]), "finished")  # one of a pair, and a whole setting
+    fleet.leave(torch.tensor([0, 2, 3]), "finished")  # one of a pair, and a whole setting
     assert fleet.ids.tolist() == [1, 4, 5]
     steps(fleet, 4)
-    fleet.leave(torch.tensor([False, False, True]), "finished")
+    fleet.leave(torch.tensor([5]), "finished")
     steps(fleet, 3)
     assert torch.equal(fleet.flat, stayed[[1, 4]])
     assert fleet.status.tolist() == [0, -1, 0, 0, -1, 0]
@@ -84,7 +85,7 @@ def test_a_huge_rate_diverges_alone(recipe, rate):
 @kinds
 def test_a_loss_that_is_not_a_number_is_recorded_at_its_step(recipe):
     fleet = steps(fleet_of(small_task(), recipe, [{"lr": 0.01}], [0, 1, 2]), 6)
-    fleet.flat[1, 3] = torch.nan
+    poke(fleet, 1, 3, torch.nan)
     steps(fleet, 6)
     expected = steps(fleet_of(small_task(), recipe, [{"lr": 0.01}], [0, 1, 2]), 12).flat
     assert fleet.status.tolist() == [-1, STATUS["diverged"], -1]
@@ -92,18 +93,19 @@ def test_a_loss_that_is_not_a_number_is_recorded_at_its_step(recipe):
     assert torch.equal(fleet.flat, expected[[0, 2]])
 
 
-def test_a_gradient_that_is_not_finite_under_a_loss_that_is():
+def test_a_gradient_that_is_not_finite_under_a_loss_that_is(monkeypatch):
     fleet = fleet_of(small_task(), KINDS["elements"], [{"lr": 0.01}], [0, 1, 2])
-    execute = fleet.execute
+    right = Oracle.gradient
 
-    def broken(*arguments):
-        loss, gradient = execute(*arguments)
+    def broken(oracle, weights):
+        loss, gradient = right(oracle, weights)
         if fleet.step_count == 3:
             gradient[1, 5] = torch.nan
         return loss, gradient
 
-    fleet.execute = broken
-    steps(fleet, 6)
+    with monkeypatch.context() as patch:
+        patch.setattr(Oracle, "gradient", broken)
+        steps(fleet, 6)
     expected = steps(fleet_of(small_task(), KINDS["elements"], [{"lr": 0.01}], [0, 1, 2]), 6).flat
     assert fleet.status.tolist() == [-1, STATUS["diverged"], -1] and fleet.status_step[1] == 3
     assert torch.equal(fleet.flat, expected[[0, 2]])
@@ -137,6 +139,17 @@ def test_the_global_stream_does_not_matter(recipe):
 
 
 def test_passes_are_counted_where_they_are_made():
-    fleet = steps(fleet_of(small_task(), {"update": "torch.optim:SGD", "sees": "elements"}), 3)
-    fleet.gradients()
-    assert (fleet.passes, fleet.step_count) == (4, 3)
+    fleet = steps(fleet_of(small_task(), {"update": "torch.optim:SGD", "sees": "elements"}, seeds=(0, 1)), 3)
+    block = fleet.blocks[0]
+    block.composition.measure(Oracle(fleet.task, fleet.layout, fleet.executor, *fleet.batch(block), 2))
+    assert (fleet.passes.tolist(), fleet.step_count) == ([3, 3], 3)
+
+
+@kinds
+@pytest.mark.parametrize("block", [1, 2, 5, 64])
+def test_how_many_are_computed_at_once_changes_no_result(recipe, block):
+    settings, seeds = [{"lr": 0.01}, {"lr": 0.03}], [0, 1, 2]
+    one, other = (spec(recipe, stop={"train_loss": 0.9, "at_most": {"steps": 30}}, block=size) for size in (block, 3))
+    found = train(small_task(), one, settings, seeds)
+    assert found.equals(train(small_task(), other, settings, seeds))
+    assert len(set(found["status_step"].values.ravel().tolist())) > 1  # they left at different steps

@@ -17,14 +17,14 @@ def rows(model, count):
 
 
 def test_matrices_come_first_each_kind_in_the_model_s_order():
-    layout = Layout(example())
+    layout = Layout.of(example())
     assert list(layout.shapes) == ["2.weight", "3.weight", "0.weight", "0.bias", "2.bias"]
     assert layout.matrix_columns == 4 * 18 + 3 * 4
     assert layout.columns == layout.matrix_columns + 2 * 1 * 2 * 2 + 2 + 4
 
 
 def test_flatten_and_unflatten_are_inverse():
-    layout, weights = Layout(example()), rows(example(), 3)
+    layout, weights = Layout.of(example()), rows(example(), 3)
     flat = layout.flatten(weights)
     assert flat.shape == (3, layout.columns)
     back = layout.unflatten(flat)
@@ -36,7 +36,7 @@ def test_flatten_and_unflatten_are_inverse():
 
 
 def test_parameters_are_views_of_the_row():
-    layout = Layout(example())
+    layout = Layout.of(example())
     flat = layout.flatten(rows(example(), 2))
     layout.unflatten(flat)["0.bias"][1] = 7.0
     assert (flat == 7.0).sum() == 2 and not (flat[0] == 7.0).any()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from fleet_example import fleet_of, small_task, spec, steps, weights_of
+from fleet_example import fleet_of, poke, small_task, spec, steps, weights_of
 
 from imprint.fleet.order import Order
 from imprint.fleet.recorder import TRACE, Recorder
@@ -307,7 +307,7 @@ def test_who_diverges_in_a_later_task_keeps_what_was_learned_before():
         if recorder.due():
             recorder.evaluate()
         if fleet.step_count == 5:
-            fleet.flat[0] = torch.nan
+            poke(fleet, 0, 0, torch.nan)
     assert fleet.status.tolist() == [STATUS["diverged"], STATUS["finished"]]
     assert fleet.status_step.tolist() == [5, 8]
     learned = label(fleet, recorder)["learned"].values[0]

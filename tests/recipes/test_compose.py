@@ -9,7 +9,7 @@ from fleet_example import known_recipes
 from torch import nn
 
 from imprint.fleet.layout import Layout
-from imprint.recipes.compose import FleetOptimizer
+from imprint.recipes.compose import Composition
 from imprint.recipes.resolve import RecipeError
 
 REPLICAS = 4
@@ -48,14 +48,13 @@ def draws(layout, count=30, seed=0):
 
 
 def composed(recipe, bias=True, settings=RATES, setting=SETTING):
-    layout = Layout(model(bias))
+    layout = Layout.of(model(bias))
     first, gradients = draws(layout)
-    return layout, first, gradients, FleetOptimizer(recipe, layout, first.clone(), setting, settings)
+    return layout, first, gradients, Composition(recipe, layout, first.clone(), setting, settings)
 
 
 def step(optimizer, gradient):
-    optimizer.gradient = gradient.clone()
-    optimizer.step()
+    optimizer.step(gradient.clone())
 
 
 PACKAGES = {
@@ -96,7 +95,7 @@ def test_each_replica_is_the_package_s_own(name):
         for r, side in enumerate(alone):
             side.step(gradient[r])
             # the same operations on the same numbers
-            assert torch.equal(optimizer.flat[r], side.flat), (name, r)
+            assert torch.equal(optimizer.weights[r], side.flat), (name, r)
 
 
 def test_two_parts_each_own_their_columns():
@@ -114,12 +113,12 @@ def test_two_parts_each_own_their_columns():
         if r == 0:
             for gradient in gradients[:3]:
                 step(optimizer, gradient)
-        assert torch.equal(optimizer.flat[r, :split], expected)
+        assert torch.equal(optimizer.weights[r, :split], expected)
     descended = first[:, split:]
     for gradient in gradients[:3]:
         descended = descended - 0.5 * gradient[:, split:]
     # three subtractions of numbers near 1
-    torch.testing.assert_close(optimizer.flat[:, split:], descended, rtol=0, atol=10 * EPS)
+    torch.testing.assert_close(optimizer.weights[:, split:], descended, rtol=0, atol=10 * EPS)
 
 
 def test_adam_with_decoupled_decay_is_adamw():
@@ -134,11 +133,11 @@ def test_adam_with_decoupled_decay_is_adamw():
         for r, side in enumerate(alone):
             side.step(gradient[r])
     # weights near 1, decayed after instead of before the update: one rounding more per step
-    torch.testing.assert_close(optimizer.flat, torch.stack([side.flat for side in alone]), rtol=0, atol=1e-12)
+    torch.testing.assert_close(optimizer.weights, torch.stack([side.flat for side in alone]), rtol=0, atol=1e-12)
     plain = composed({key: value for key, value in recipe.items() if key != "decay"})[3]
     for gradient in gradients:
         step(plain, gradient)
-    assert (plain.flat - optimizer.flat).abs().max() > 1e-3  # without decay the test would fail
+    assert (plain.weights - optimizer.weights).abs().max() > 1e-3  # without decay the test would fail
 
 
 def test_decay_takes_each_part_s_own_rate_and_schedule():
@@ -157,7 +156,7 @@ def test_decay_takes_each_part_s_own_rate_and_schedule():
         scaled = rates / number**0.5
         weights = weights - scaled * gradient - scaled * 0.1 * weights
     # thirty steps of a few roundings of numbers near 1
-    torch.testing.assert_close(optimizer.flat, weights, rtol=0, atol=200 * EPS)
+    torch.testing.assert_close(optimizer.weights, weights, rtol=0, atol=200 * EPS)
 
 
 @pytest.mark.parametrize("sees", ["elements", "network"])
@@ -169,7 +168,7 @@ def test_what_an_elementwise_update_sees_does_not_matter(sees):
     for gradient in gradients:
         step(one, gradient)
         step(other, gradient)
-    assert torch.equal(one.flat, other.flat)
+    assert torch.equal(one.weights, other.weights)
 
 
 def test_change_is_what_the_step_did():
@@ -179,8 +178,8 @@ def test_change_is_what_the_step_did():
         for gradient in gradients[:5]:
             step(optimizer, gradient)
             # the difference of two numbers near 1
-            torch.testing.assert_close(optimizer.change, optimizer.flat - before, rtol=0, atol=4 * EPS)
-            before = optimizer.flat.clone()
+            torch.testing.assert_close(optimizer.change, optimizer.weights - before, rtol=0, atol=4 * EPS)
+            before = optimizer.weights.clone()
 
 
 # ---------------------------------------------------------------- rates
@@ -197,7 +196,7 @@ def test_the_schedule_multiplies_the_rate_of_every_step():
         torch.testing.assert_close(optimizer.rates(), rates / number**0.5, rtol=4 * EPS, atol=0)
         weights = weights - (rates / number**0.5).unsqueeze(1) * gradient
     # thirty subtractions of numbers near 1
-    torch.testing.assert_close(optimizer.flat, weights, rtol=0, atol=100 * EPS)
+    torch.testing.assert_close(optimizer.weights, weights, rtol=0, atol=100 * EPS)
 
 
 def test_hyperparameters_are_read_back_as_they_run():
@@ -251,7 +250,7 @@ def test_state_follows_those_who_stay(name, keeps):
             rows = rows[keep]
         step(optimizer, gradient[rows])
         step(whole, gradient)
-    assert torch.equal(optimizer.flat, whole.flat[rows])
+    assert torch.equal(optimizer.weights, whole.weights[rows])
     assert torch.equal(optimizer.rates(), whole.rates()[rows])
     for owner in optimizer.parts:
         for built in owner.optimizers:
@@ -268,7 +267,7 @@ def test_state_follows_those_who_stay(name, keeps):
 def test_a_replica_that_left_is_not_written_to_again():
     _, _, gradients, optimizer = composed(LEAVING["elements"])
     step(optimizer, gradients[0])
-    old = optimizer.flat
+    old = optimizer.weights
     kept = old.clone()
     optimizer.leave(torch.tensor([True, False, True, True]))
     step(optimizer, gradients[1][[0, 2, 3]])
@@ -309,7 +308,7 @@ def test_a_rate_without_a_default_is_given_to_the_constructor(her, sees):
     _, first, gradients, optimizer = composed({**her(Plain), "sees": sees})
     step(optimizer, gradients[0])
     rates = torch.tensor([0.01, 0.01, 0.03, 0.03], dtype=torch.float64).unsqueeze(1)
-    torch.testing.assert_close(optimizer.flat, first - rates * gradients[0], rtol=0, atol=4 * EPS)
+    torch.testing.assert_close(optimizer.weights, first - rates * gradients[0], rtol=0, atol=4 * EPS)
 
 
 class OnItself(Plain):
@@ -325,7 +324,7 @@ def test_a_hyperparameter_that_the_class_keeps_on_itself_has_its_effect(her, see
     _, first, gradients, optimizer = composed({**her(OnItself), "hyper": {"factor": 3.0}, "sees": sees})
     step(optimizer, gradients[0])
     rates = torch.tensor([0.01, 0.01, 0.03, 0.03], dtype=torch.float64).unsqueeze(1)
-    torch.testing.assert_close(optimizer.flat, first - 3 * rates * gradients[0], rtol=0, atol=4 * EPS)
+    torch.testing.assert_close(optimizer.weights, first - 3 * rates * gradients[0], rtol=0, atol=4 * EPS)
 
 
 def test_a_real_hyperparameter_that_a_package_keeps_on_its_class_has_its_effect():
@@ -334,7 +333,7 @@ def test_a_real_hyperparameter_that_a_package_keeps_on_its_class_has_its_effect(
     side = Side(layout, first[0], lambda p: pytorch_optimizer.Lion(p, lr=0.01, maximize=True))
     step(optimizer, gradients[0])
     side.step(gradients[0][0])
-    assert torch.equal(optimizer.flat[0], side.flat)
+    assert torch.equal(optimizer.weights[0], side.flat)
 
 
 class Refusing(Plain):
@@ -379,7 +378,7 @@ def test_new_storage_is_followed_or_refused(her):
         return
     for gradient in gradients[:8]:
         side.step(gradient[0])
-    torch.testing.assert_close(optimizer.flat[0], side.flat, rtol=0, atol=20 * EPS)
+    torch.testing.assert_close(optimizer.weights[0], side.flat, rtol=0, atol=20 * EPS)
 
 
 # ---------------------------------------------------------------- what is refused
@@ -414,14 +413,14 @@ def test_rest_is_not_needed_where_everything_is_a_matrix():
     for gradient in gradients[:3]:
         step(optimizer, gradient)
         step(other, gradient)
-    assert torch.equal(optimizer.flat, other.flat)
+    assert torch.equal(optimizer.weights, other.weights)
 
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("name", [name for name, recipe in known_recipes().items() if name != "spectral_limit"])
 def test_every_column_has_one_owner(name, bias):
-    layout, _, _, optimizer = composed(known_recipes()[name], bias=bias)
-    owned = torch.zeros(layout.columns, dtype=torch.int64)
+    _, _, _, optimizer = composed(known_recipes()[name], bias=bias)
+    owned = torch.zeros(optimizer.inner.columns, dtype=torch.int64)
     for owner in optimizer.parts:
         owned[owner.columns] += 1
     assert (owned == 1).all()

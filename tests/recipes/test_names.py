@@ -25,10 +25,15 @@ def test_modules_of_a_recipe():
     assert modules(recipe) == [
         "imprint.recipes.update.muon",
         "her_package.module",
+        "imprint.recipes.gradient.backprop",
         "imprint.recipes.decay.decoupled",
         "imprint.recipes.schedule.inverse_sqrt",
     ]
-    assert modules({"update": "torch.optim:SGD"}) == ["torch.optim", "imprint.recipes.schedule.constant"]
+    assert modules({"update": "torch.optim:SGD"}) == [
+        "torch.optim",
+        "imprint.recipes.gradient.backprop",
+        "imprint.recipes.schedule.constant",
+    ]
 
 
 @pytest.mark.parametrize("name", known_recipes())

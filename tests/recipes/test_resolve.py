@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from imprint.recipes.resolve import RecipeError, check_options, part, update_class
+from imprint.recipes.resolve import RecipeError, check_options, functions, update_class
 from imprint.recipes.update.muon import Muon
 
 
@@ -56,5 +56,5 @@ def test_what_is_no_hyperparameter(name):
 
 
 def test_parts():
-    assert part("schedule", "constant")(7) == 1.0
-    assert callable(part("decay", "decoupled"))
+    assert functions("schedule", "constant")["multiplier"](7) == 1.0
+    assert list(functions("decay", "decoupled")) == ["decay"]

@@ -41,15 +41,16 @@ def ends(name, model):
         data[f"x_{split}"] = data[f"x_{split}"].dims, data[f"x_{split}"].values @ turn.numpy()
     turned = Task(data, {"name": "mlp", **model}, "cross_entropy", "float64")
     one, other = (fleet_of(task, recipe, [{"lr": rate}], [0, 1]) for task in (plain, turned))
-    first = other.layout.unflatten(other.flat)["layers.0.weight"]
+    first = other.layout.unflatten(other.blocks[0].composition.trained)["layers.0.weight"]
     first.copy_(first @ turn)
     start = one.flat.clone()
     for fleet in (one, other):
         steps(fleet, STEPS)
-    first = other.layout.unflatten(other.flat)["layers.0.weight"]
+    found = other.flat
+    first = other.layout.unflatten(found)["layers.0.weight"]
     first.copy_(first @ turn.mT)
     assert (one.flat - start).abs().max() > 0.01
-    return one.flat, other.flat
+    return one.flat, found
 
 
 @pytest.mark.parametrize("name", EQUIVARIANT)

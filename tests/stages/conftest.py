@@ -41,7 +41,7 @@ class Bench:
 
     def spec(self, stage, recipe, **changes):
         """Return a fleet's spec with the code that is there now."""
-        plain = {"task": TASK, "recipe": recipe, "batch_size": 10, "executor": "stacked"}
+        plain = {"task": TASK, "recipe": recipe, "batch_size": 10, "executor": "stacked", "block": 3}
         return self.coded(stage, {**plain, **changes}, (MLP, *modules(recipe)))
 
     def run(self, stage, spec, out=None, label="", **inputs):

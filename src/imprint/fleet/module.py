@@ -4,10 +4,9 @@ import logging
 import warnings
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
-from imprint.fleet.fleet import Fleet
+from imprint.fleet.fleet import Fleet, FleetOptimizer
 from imprint.fleet.recorder import Recorder
 from imprint.fleet.resume import Checkpoint
 
@@ -20,16 +19,13 @@ class FleetModule(pl.LightningModule):
         self.automatic_optimization = False
         self.fleet, self.recorder, self.checkpoint = fleet, recorder, checkpoint
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
+    def configure_optimizers(self) -> FleetOptimizer:
         """Return the fleet's one optimizer."""
-        return self.fleet.optimizer
+        return FleetOptimizer(self.fleet)
 
     def training_step(self, batch: int, batch_idx: int) -> None:
         """Make one step of every active replica."""
-        self.fleet.gradients()
-        if len(self.fleet):
-            self.optimizers().step()
-            self.fleet.advance()
+        self.optimizers().step()
         if self.recorder.due():
             self.recorder.evaluate()
         if self.checkpoint:

@@ -29,6 +29,10 @@ class Order:
         """Whether every batch is the whole training set."""
         return self.batch_size is None and len(self.examples) == 1
 
+    def steps(self, length: dict, stage: int) -> int:
+        """Return how many steps ``{"steps": n}`` or ``{"epochs": n}`` are on a task of the sequence."""
+        return length["steps"] if "steps" in length else length["epochs"] * self.batches[stage]
+
     def batch(self, seed: int, stage: int, step: int) -> Tensor:
         """Return the indices ``[B]`` of the training examples of a batch."""
         if self.batch_size is None:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imprint.fleet.fleet import Fleet
+from imprint.fleet.fleet import Block, Fleet
 
 TRACE = {
     "passes": ("forward-backward passes made", "1"),
@@ -28,18 +28,19 @@ class Recorder:
     Args:
         fleet: the fleet.
         stop: ``{"epochs": n}``, ``{"steps": n}``, or ``{"train_loss": x, "at_most": {"epochs": n}}``; per task.
-        snapshots: ``{name: {"step": n} | {"train_loss": x}}`` beyond init, the tasks' ends and final.
+        snapshots: ``{name: {"step": n} | {"train_loss": x}}`` beyond init, the ends of tasks and branches, and final.
         every: steps between evaluations.
     """
 
     def __init__(self, fleet: Fleet, stop: dict, snapshots: dict, every: int):
         self.fleet, self.stop, self.declared, self.every = fleet, stop, snapshots, every
-        self.limits = [self._steps(stop.get("at_most", stop), stage) for stage in range(fleet.task.stages)]
+        self.limits = torch.tensor([fleet.order.steps(stop.get("at_most", stop), s) for s in range(fleet.task.stages)])
         stages = fleet.task.stages
         tasks = [f"task_{stage + 1}" for stage in range(stages)] if stages > 1 else []
-        self.names = ["init", *snapshots, *tasks, "final"]
+        branches = [f"branch_{number}" for number, _ in enumerate(fleet.branches, 1)]
+        self.names = ["init", *snapshots, *tasks, *branches, "final"]
         count = len(fleet)
-        self.weights = torch.full((len(self.names), count, fleet.layout.columns), torch.nan, dtype=fleet.flat.dtype)
+        self.weights = torch.full((len(self.names), count, fleet.layout.columns), torch.nan, dtype=fleet.task.precision)
         self.steps = torch.full((len(self.names), count), -1)
         self.learned = torch.full((count, stages), torch.nan, dtype=torch.float64)
         self.reached = torch.zeros(count, stages, dtype=torch.bool)
@@ -50,36 +51,37 @@ class Recorder:
             name: [torch.nonzero(fleet.task.stage_of(name) == stage).flatten() for stage in range(stages)]
             for name in ("train", "validation")
         }
+        self.delivered = fleet.flat
         self._keep("init", torch.ones(count, dtype=torch.bool))
         self.evaluate()
-
-    def _steps(self, length: dict, stage: int) -> int:
-        if "steps" in length:
-            return length["steps"]
-        return length["epochs"] * self.fleet.order.batches[stage]
 
     @property
     def most_steps(self) -> int:
         """No replica makes more steps than this."""
         rounding = self.every if "train_loss" in self.stop else 0
-        return sum(limit + rounding for limit in self.limits)
+        return sum(limit + rounding for limit in self.limits.tolist())
 
     def due(self) -> bool:
         """Whether the fleet is to be evaluated after the step just made."""
         fleet = self.fleet
         if not len(fleet):
             return False
-        steps = {entry.get("step") for entry in self.declared.values()}
+        steps = {entry.get("step") for entry in self.declared.values()} | {leaves for leaves, _ in fleet.branches}
         if fleet.step_count % self.every == 0 or fleet.step_count in steps:
             return True
         if "train_loss" in self.stop:
             return False
-        return bool((fleet.stage_step >= torch.tensor(self.limits)[fleet.stage]).any())
+        return bool(self._at_limit(fleet.ids).any())
+
+    def _at_limit(self, ids: Tensor) -> Tensor:
+        return self.fleet.stage_step[ids] >= self.limits[self.fleet.stage[ids]]
 
     def evaluate(self) -> None:
         """Write a row of the trace, keep the snapshots whose time has come, move on or let go who is done."""
         fleet = self.fleet
-        values = self._measure()
+        delivered = [block.composition.delivered() for block in fleet.blocks]
+        self.delivered = torch.cat(delivered)
+        values = self._measure(delivered)
         self.rows.append({name: self._spread(value) for name, value in values.items()})
         self.evaluated.append(fleet.step_count)
         loss = values["train_loss"]
@@ -88,70 +90,74 @@ class Recorder:
                 self._keep(name, torch.full((len(fleet),), fleet.step_count == entry["step"]))
             else:
                 self._keep(name, self._holds(name, loss <= entry["train_loss"]) & (self._missing(name)))
+        for number, (leaves, factors) in enumerate(fleet.branches, 1):
+            if leaves == fleet.step_count:
+                self._keep_branch(f"branch_{number}", fleet.branch(factors))
         self._finish_stages(loss, values["validation_accuracy"])
 
+    def _keep_branch(self, name: str, side: Fleet) -> None:
+        place, ids = self.names.index(name), side.ids
+        if len(ids):
+            self.weights[place, ids] = torch.cat([block.composition.delivered() for block in side.blocks]).cpu()
+            self.steps[place, ids] = side.step_count
+
     def _finish_stages(self, loss: Tensor, accuracy: Tensor) -> None:
-        fleet = self.fleet
-        if "train_loss" in self.stop:
-            reached = self._holds("stop", loss <= self.stop["train_loss"])
-        else:
-            reached = fleet.stage_step >= torch.tensor(self.limits)[fleet.stage]
-        done = reached | (fleet.stage_step >= torch.tensor(self.limits)[fleet.stage])
+        fleet, ids = self.fleet, self.fleet.ids
+        stages = fleet.stage[ids]
+        at_limit = self._at_limit(ids)
+        reached = self._holds("stop", loss <= self.stop["train_loss"]) if "train_loss" in self.stop else at_limit
+        done = reached | at_limit
         if not done.any():
             return
-        ids, stages = fleet.ids[done], fleet.stage[done]
-        self.learned[ids, stages] = accuracy[done].double()
-        self.reached[ids, stages] = reached[done]
+        self.learned[ids[done], stages[done]] = accuracy[done].double()
+        self.reached[ids[done], stages[done]] = reached[done]
         for counter in self.in_a_row.values():
-            counter[ids] = 0
+            counter[ids[done]] = 0
         last = fleet.task.stages - 1
-        for stage in stages.unique().tolist() if last else []:
-            self._keep(f"task_{stage + 1}", done & (fleet.stage == stage))
-        over = done & (fleet.stage == last)
+        for stage in stages[done].unique().tolist() if last else []:
+            self._keep(f"task_{stage + 1}", done & (stages == stage))
+        over = done & (stages == last)
         self._keep("final", over)
-        fleet.next_stage(done & ~over)
-        self._let_go(over)
+        fleet.next_stage(ids[done & ~over])
+        complete = self.reached[ids].all(1)
+        fleet.leave(ids[over & ~complete], "condition not reached")
+        fleet.leave(ids[over & complete], "finished")
 
-    def _let_go(self, over: Tensor) -> None:
-        complete = self.reached[self.fleet.ids].all(1)
-        self.fleet.leave(over & ~complete, "condition not reached")
-        self.fleet.leave(over[~(over & ~complete)], "finished")
-
-    def _measure(self) -> dict[str, Tensor]:
-        fleet = self.fleet
-        ids = fleet.ids
-        train_loss, _ = self._performance("train")
-        validation_loss, validation_accuracy = self._performance("validation")
+    def _measure(self, delivered: list[Tensor]) -> dict[str, Tensor]:
+        fleet, ids = self.fleet, self.fleet.ids
+        pairs = list(zip(fleet.blocks, delivered, strict=True))
+        train = torch.cat([self._performance("train", *pair) for pair in pairs], 1)
+        validation = torch.cat([self._performance("validation", *pair) for pair in pairs], 1)
         return {
-            "passes": torch.full((len(ids),), float(fleet.passes), dtype=torch.float64),
-            "stage": fleet.stage.double(),
+            "passes": fleet.passes[ids],
+            "stage": fleet.stage[ids].double(),
             "batch_loss": fleet.batch_loss[ids],
-            "train_loss": train_loss,
-            "validation_loss": validation_loss,
-            "validation_accuracy": validation_accuracy,
-            "learning_rate": fleet.optimizer.rates(),
+            "train_loss": train[0],
+            "validation_loss": validation[0],
+            "validation_accuracy": validation[1],
+            "learning_rate": fleet.rates(),
             "gradient_norm": fleet.gradient_norm[ids],
             "update_norm": fleet.update_norm[ids],
-            "weight_norm": torch.linalg.vector_norm(fleet.flat, dim=1).double().cpu(),
+            "weight_norm": torch.linalg.vector_norm(self.delivered, dim=1).double().cpu(),
             "path_length": fleet.path_length[ids],
         }
 
     @torch.no_grad()
-    def _performance(self, split: str) -> tuple[Tensor, Tensor]:
-        """Return loss and accuracy ``[R]`` of each active row on the examples of the task it is at."""
-        fleet = self.fleet
-        loss, accuracy = (torch.full((len(fleet),), torch.nan, dtype=torch.float64) for _ in range(2))
-        x, y = fleet.split(split)
-        for stage in fleet.stage.unique().tolist():
-            rows = torch.nonzero(fleet.stage == stage).flatten()
+    def _performance(self, split: str, block: Block, weights: Tensor) -> Tensor:
+        """Return loss and accuracy ``[2, B]`` of a block's replicas on the examples of the task each is at."""
+        fleet, stages = self.fleet, self.fleet.stage[block.ids]
+        found = torch.full((2, len(block.ids)), torch.nan, dtype=torch.float64)
+        x, y = fleet.examples(split, block)
+        for stage in stages.unique().tolist():
+            rows = torch.nonzero(stages == stage).flatten()
             chosen = self._examples[split][stage]
             own_x, own_y = (x[rows], y[rows]) if fleet.task.seeded else (x, y)
             if fleet.task.stages > 1:
                 own_x, own_y = own_x[..., chosen, :], own_y[..., chosen]
-            logits = fleet.task.logits(fleet.layout.unflatten(fleet.flat[rows]), own_x)
-            loss[rows] = fleet.task.loss(logits, own_y).mean(1).double().cpu()
-            accuracy[rows] = (logits.argmax(-1) == own_y).double().mean(1).cpu()
-        return loss, accuracy
+            logits = fleet.task.logits(fleet.layout.unflatten(weights[rows]), own_x)
+            found[0, rows] = fleet.task.loss(logits, own_y).mean(1).double().cpu()
+            found[1, rows] = (logits.argmax(-1) == own_y).double().mean(1).cpu()
+        return found
 
     def _spread(self, value: Tensor) -> np.ndarray:
         row = np.full(len(self.fleet.status), np.nan)
@@ -171,5 +177,5 @@ class Recorder:
         if rows.any():
             place = self.names.index(name)
             ids = self.fleet.ids[rows]
-            self.weights[place, ids] = self.fleet.flat[rows].detach().cpu()
+            self.weights[place, ids] = self.delivered[rows].cpu()
             self.steps[place, ids] = self.fleet.step_count

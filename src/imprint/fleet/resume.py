@@ -10,13 +10,11 @@ from pathlib import Path
 
 import torch
 
-from imprint.fleet.fleet import Fleet
+from imprint.fleet.fleet import LAST, Fleet
 from imprint.fleet.recorder import Recorder
-from imprint.recipes.compose import FleetOptimizer
 
 SECONDS = 30.0
-FLEET = ("ids", "stage", "stage_step", "step_count", "passes", "status", "status_step", "path_length", "batch_loss")
-NORMS = ("gradient_norm", "update_norm")
+FLEET = ("stage", "stage_step", "step_count", "passes", "status", "status_step", "path_length")
 RECORDER = ("weights", "steps", "learned", "reached", "in_a_row", "evaluated")
 
 
@@ -61,9 +59,8 @@ class Checkpoint:
 def state(fleet: Fleet, recorder: Recorder) -> dict:
     """Return a fleet's state as tensors and plain values."""
     return {
-        "flat": fleet.flat,
-        "optimizer": fleet.optimizer.stored(),
-        "fleet": {name: getattr(fleet, name) for name in (*FLEET, *NORMS)},
+        "blocks": [block.stored() for block in fleet.blocks],
+        "fleet": {name: getattr(fleet, name) for name in (*FLEET, *LAST)},
         "recorder": {name: getattr(recorder, name) for name in RECORDER},
         "rows": [{name: torch.from_numpy(value) for name, value in row.items()} for row in recorder.rows],
     }
@@ -76,7 +73,4 @@ def restore(fleet: Fleet, recorder: Recorder, stored: dict) -> None:
     for name, value in stored["recorder"].items():
         setattr(recorder, name, value)
     recorder.rows = [{name: value.numpy() for name, value in row.items()} for row in stored["rows"]]
-    flat = stored["flat"].to(fleet.task.device)
-    setting = fleet.ids // len(fleet.seeds)
-    fleet.optimizer = FleetOptimizer(fleet.recipe, fleet.layout, flat, setting, fleet.settings)
-    fleet.optimizer.restore(stored["optimizer"])
+    fleet.blocks = [fleet.restored(content) for content in stored["blocks"]]

@@ -19,7 +19,7 @@ def train(
 
     Args:
         task: data, model and loss.
-        spec: of the fleet: recipe, batch_size, executor, stop, snapshots, evaluate_every.
+        spec: of the fleet: recipe, batch_size, executor, block, stop, snapshots, evaluate_every.
         settings: hyper-parameters of each setting.
         seeds: of each replica within a setting.
         checkpoint: where an interrupted training goes on from.
@@ -28,7 +28,8 @@ def train(
         Dataset with dims ``(setting, seed, snapshot, evaluation, ...)``, see :class:`imprint.solution.Solution`.
     """
     torch.use_deterministic_algorithms(True, warn_only=True)
-    fleet = Fleet(task, spec["recipe"], settings, seeds, spec["batch_size"], spec["executor"])
+    plan = (spec["batch_size"], spec["executor"], spec["stop"], spec["block"])
+    fleet = Fleet(task, spec["recipe"], settings, seeds, *plan)
     recorder = Recorder(fleet, spec["stop"], spec["snapshots"], spec["evaluate_every"])
     if checkpoint:
         checkpoint.read(fleet, recorder)

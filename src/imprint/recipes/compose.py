@@ -1,151 +1,203 @@
-"""One optimizer for a whole fleet, composed of a recipe's parts.
+"""A recipe's seven parts on the weights of some replicas.
 
-The order of the parts is fixed: gradient, update, decay. An update *sees* one of three things, declared in the recipe
-and proven by the recipe job:
-
-- ``elements``: each number alone; it runs on the stacked weights, one parameter group per setting;
-- ``matrices``: each weight matrix alone, batched over leading axes; what is not a matrix goes to ``rest``;
-- ``network`` (the default, exact for any optimizer): one instance per replica, with views of its own parameters.
+The order is fixed. At every step: the *parametrization* gives the weights, the *perturbation* moves them to where the
+*gradient* is taken, the gradient is pulled back to the trained parameters, a decay that adds to it does so, the
+*update* moves the parameters by a rate that the *schedule* scales, the *decay* adds its own change, the *averaging*
+takes note. A part asks for what it needs by the names in its signature.
 """
 
 import functools
+import inspect
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from imprint.fleet.layout import Layout
-from imprint.recipes.resolve import RecipeError, check_options, part, update_class
+from imprint.fleet.oracle import Oracle
+from imprint.recipes.draw import Draw
+from imprint.recipes.parametrized import Parametrized
+from imprint.recipes.part import Part
+from imprint.recipes.resolve import RecipeError, check_options, functions, update_class
 
 
-class Part:
-    """An update on some columns of the fleet's weights.
+class Composition:
+    """How the weights of R replicas are updated.
 
     Args:
-        sees: ``elements``, ``matrices`` or ``network``.
-        make: from parameters, or groups of them, and hyper-parameters to an optimizer.
+        recipe: its parts, as recipes.yaml has them; ``name`` for messages.
         layout: of the weights.
-        columns: the slice of columns that this part owns.
+        weights: where training starts, ``[R, P]``.
+        setting: which of ``settings`` each replica has, ``[R]``, in ascending order.
         settings: one dict of hyper-parameters per setting.
+        seeds: of each replica.
+        length: steps of the whole training, for schedules that end with it.
+
+    Attributes:
+        trained: the parameters that the update moves, ``[R, Q]``; the weights themselves if nothing parametrizes them.
+        weights: ``[R, P]``.
+        change: of the weights by the last step, ``[R, P]``.
+        branches: where a copy leaves to cool down by itself: a step, and the multipliers of the steps it makes.
     """
 
-    def __init__(self, sees: str, make: Callable, layout: Layout, columns: slice, settings: list[dict]):
-        self.sees, self.make, self.layout, self.columns, self.settings = sees, make, layout, columns, settings
-
-    def begin(self, flat: Tensor, setting: Tensor) -> None:
-        """Build the optimizers on the fleet's weights ``[R, P]``, each replica with its ``setting`` ``[R]``."""
-        if not len(flat):
-            self.optimizers = []
-        elif self.sees == "network":
-            self.optimizers = [
-                self.make(self._bound(flat, row, row + 1), self.settings[index])
-                for row, index in enumerate(setting.tolist())
-            ]
-        else:
-            rows = self._rows(setting)
-            groups = [{"params": self._bound(flat, *place), **self.settings[index]} for index, place in rows.items()]
-            self.optimizers = [self.make(groups, self.settings[next(iter(rows))])]
-        self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
-        self._follow(flat, setting)
-
-    def _follow(self, flat: Tensor, setting: Tensor) -> None:
-        """Remember which rows each parameter is a view of."""
-        self.views = [
-            (parameter, view)
-            for group, place in self._owners(setting)
-            for parameter, view in zip(group["params"], self._views(flat, *place), strict=True)
-        ]
-
-    @staticmethod
-    def _rows(setting: Tensor) -> dict[int, tuple[int, int]]:
-        values, counts = torch.unique_consecutive(setting, return_counts=True)
-        ends = counts.cumsum(0)
-        firsts = (ends - counts).tolist()
-        return dict(zip(values.tolist(), zip(firsts, ends.tolist(), strict=True), strict=True))
-
-    def _views(self, flat: Tensor, first: int, last: int) -> list[Tensor]:
-        if self.sees == "elements":
-            return [flat[first:last, self.columns]]
-        start = 0
-        views = []
-        for shape, size in zip(self.layout.shapes.values(), self.layout.sizes, strict=True):
-            if self.columns.start <= start < self.columns.stop:
-                block = flat[first:last, start : start + size]
-                views.append(block.view(shape) if self.sees == "network" else block.view(last - first, *shape))
-            start += size
-        return views
-
-    def _bound(self, flat: Tensor, first: int, last: int) -> list[Tensor]:
-        return [torch.nn.Parameter(view, requires_grad=False) for view in self._views(flat, first, last)]
-
-    def _owners(self, setting: Tensor) -> list[tuple[dict, tuple[int, int]]]:
-        """Return each parameter group with the rows of the fleet that it holds."""
-        if self.sees == "network":
-            return [(optimizer.param_groups[0], (row, row + 1)) for row, optimizer in enumerate(self.optimizers)]
-        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
-        return list(zip(groups, self._rows(setting).values(), strict=True))
-
-    def step(self, gradient: Tensor, setting: Tensor, multiplier: float) -> None:
-        """Update this part's columns from the gradient ``[R, P]``."""
-        for group, (first, last) in self._owners(setting):
-            for parameter, view in zip(group["params"], self._views(gradient, first, last), strict=True):
-                parameter.grad = view
-        for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * multiplier
-            optimizer.step()
-        for parameter, view in self.views:
-            if parameter.data_ptr() != view.data_ptr():
-                # the optimizer gave its parameter new storage; the fleet's weights follow it
-                view.copy_(parameter.data)
-                parameter.data = view
-
-    def leave(self, flat: Tensor, keep: Tensor, before: Tensor, after: Tensor) -> None:
-        """Drop replicas: ``keep`` ``[R]`` marks who stays; ``flat`` holds the weights of those who stay."""
-        if self.sees == "network":
-            kept = [index for index, stays in enumerate(keep.tolist()) if stays]
-            self.optimizers = [self.optimizers[index] for index in kept]
-            self.rates = [self.rates[index] for index in kept]
-        else:
-            self._shrink(keep, before)
-        self._follow(flat, after)
-        for parameter, view in self.views:
-            parameter.data = view
-            parameter.grad = None
-
-    def _shrink(self, keep: Tensor, before: Tensor) -> None:
-        (optimizer,), (rates,) = self.optimizers, self.rates
-        staying = []
-        for (group, (first, last)), rate in zip(self._owners(before), rates, strict=True):
-            stays = keep[first:last]
-            for parameter in group["params"]:
-                state = optimizer.state[parameter]
-                for name, value in state.items():
-                    if isinstance(value, Tensor) and value.dim() and value.shape[0] == last - first:
-                        state[name] = value[stays]
-                if not stays.any():
-                    del optimizer.state[parameter]
-            staying += [(group, rate)] if stays.any() else []
-        optimizer.param_groups = [group for group, _ in staying]
-        self.rates = [[rate for _, rate in staying]]
-
-
-class FleetOptimizer(Optimizer):
-    """The composed optimizer: Lightning steps it once per batch."""
-
-    def __init__(self, recipe: dict, layout: Layout, flat: Tensor, setting: Tensor, settings: list[dict]):
-        self.recipe, self.flat, self.setting = recipe, flat, setting
-        self.parts = _parts(recipe, layout, settings)
-        for owner in self.parts:
-            owner.begin(flat, setting)
-        schedule = dict(recipe.get("schedule") or {"name": "constant"})
-        self.multiplier = functools.partial(part("schedule", schedule.pop("name")), **schedule)
-        decay = dict(recipe.get("decay") or {})
-        self.decay = functools.partial(part("decay", decay.pop("name")), **decay) if decay else None
+    def __init__(
+        self,
+        recipe: dict,
+        layout: Layout,
+        weights: Tensor,
+        setting: Tensor,
+        settings: list[dict],
+        seeds: list[int] | None = None,
+        length: int = 1,
+    ):
+        self.recipe, self.layout, self.setting = recipe, layout, setting
+        self.name = recipe.get("name", recipe["update"])
+        self.seeds = list(range(len(weights))) if seeds is None else seeds
         self.steps = 0
-        self.change = torch.zeros_like(flat)
-        super().__init__([torch.nn.Parameter(flat, requires_grad=False)], {"lr": 1.0})
+        self.wanted: dict[str, set[str]] = {}
+        self.parametrized = self._parametrized(weights)
+        self.trained = self.parametrized.start if self.parametrized else weights
+        self.weights = self._weights() if self.parametrized else weights
+        self.inner = self.parametrized.inner if self.parametrized else layout
+        self.gradient_of = self._function("gradient", "gradient", {"name": "backprop"})
+        self.perturb = self._function("perturbation", "perturb")
+        self.regularize = self._function("decay", "regularize")
+        self.decay = self._function("decay", "decay")
+        self.average = self._function("averaging", "average")
+        self.restart = self._function("averaging", "restart")
+        self.multiplier = self._function("schedule", "multiplier", {"name": "constant"}, length=length)
+        leaving = self._function("schedule", "branches", length=length)
+        self.branches = leaving() if leaving else []
+        self.memory = functions("averaging", recipe["averaging"]["name"])["begin"](self.trained) if self.average else {}
+        self.parts = _parts(recipe, self.name, self.inner, settings)
+        if self.parametrized and any(owner.curvature for owner in self.parts):
+            raise RecipeError(
+                f"recipe {self.name!r}: the Hessian by the weights is not that by what is trained in "
+                "their place; leave 'parametrization' out"
+            )
+        for owner in self.parts:
+            owner.begin(self.trained, setting)
+        self.deliver = self._deliver()
+        self.change = torch.zeros_like(weights)
+
+    def _parametrized(self, weights: Tensor) -> Parametrized | None:
+        given = dict(self.recipe.get("parametrization") or {})
+        if not given:
+            return None
+        found = functions("parametrization", given.pop("name"))
+        check_options(self.name, found["split"], given)
+        return Parametrized(found["split"], found["weight"], given, self.layout, weights)
+
+    def _function(self, kind: str, function: str, default: dict | None = None, **supplied: object) -> Callable | None:
+        """Return a part's function with its options bound and what it asks for supplied, None if it has none."""
+        given = dict(self.recipe.get(kind) or default or {})
+        if not given:
+            return None
+        found = functions(kind, given.pop("name")).get(function)
+        if found is None:
+            return None
+        check_options(self.name, found, given)
+        wanted = self.wanted[kind] = set(inspect.signature(found).parameters)
+        known = {"layout": self.inner if kind == "decay" else self.layout, **supplied}
+        return functools.partial(found, **{key: known[key] for key in known if key in wanted}, **given)
+
+    def _deliver(self) -> str:
+        """Return which iterate is the solution, after checking that the recipe says so where there are several."""
+        said = self.recipe.get("deliver")
+        switches = any(hasattr(owner.cls, "eval") and hasattr(owner.cls, "train") for owner in self.parts)
+        available = ["last"] + (["average"] if self.average else []) + (["evaluated"] if switches else [])
+        if said is None and len(available) > 1:
+            raise RecipeError(f"recipe {self.name!r} has more than one iterate; say 'deliver:' one of {available}")
+        if said is not None and said not in available:
+            raise RecipeError(f"recipe {self.name!r} delivers {said!r}, but its parts make only {available}")
+        return said or "last"
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def _weights(self) -> Tensor:
+        return self.parametrized.weights(self.trained)
+
+    def measure(self, oracle: Oracle) -> tuple[Tensor, Tensor]:
+        """Return the loss ``[R]`` and the gradient by the trained parameters ``[R, Q]`` on a batch."""
+        return self._measure(oracle, self.trained, self.weights, slice(None))
+
+    def _measure(self, oracle: Oracle, trained: Tensor, weights: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        seeds = self.seeds[rows]
+        loss, place = None, weights
+        if self.perturb:
+            found = {}
+            if "gradient" in self.wanted["perturbation"]:
+                loss, found["gradient"] = self._gradient(oracle, weights, seeds)
+            if "draw" in self.wanted["perturbation"]:
+                found["draw"] = Draw(seeds, self.steps, "perturbation", weights)
+            place = self.perturb(weights, **found)
+        there, gradient = self._gradient(oracle, place, seeds)
+        if self.parametrized:
+            gradient = self.parametrized.pull(trained, gradient, rows)
+        if self.regularize:
+            gradient = self.regularize(trained, gradient)
+        return there if loss is None else loss, gradient
+
+    def _gradient(self, oracle: Oracle, weights: Tensor, seeds: list[int]) -> tuple[Tensor, Tensor]:
+        found = {"draw": Draw(seeds, self.steps, "gradient", weights)} if "draw" in self.wanted["gradient"] else {}
+        return self.gradient_of(oracle, weights, **found)
+
+    @torch.no_grad()
+    def step(self, gradient: Tensor, oracle: Oracle | None = None, loss: Tensor | None = None) -> None:
+        """Make one step.
+
+        Args:
+            gradient: by the trained parameters, ``[R, Q]``, from :meth:`measure`.
+            oracle: the batch, for an update that evaluates the loss or its curvature.
+            loss: ``[R]`` from :meth:`measure`, so that a closure's first call costs nothing.
+        """
+        self.steps += 1
+        before, old = self.trained.clone(), self.weights
+        scale = self.multiplier(self.steps)
+        self._update(gradient, scale, oracle, loss)
+        if self.decay:
+            change = self.trained - before
+            for owner in self.parts:
+                columns = owner.columns
+                change[:, columns] = self._decayed(before[:, columns], change[:, columns], owner, scale)
+            torch.add(before, change, out=self.trained)
+        if self.average:
+            self.memory = self.average(self.memory, self.trained, self.steps)
+        if self.restart:
+            self.trained.copy_(self.restart(self.memory, self.trained, self.steps))
+        if self.parametrized:
+            self.weights = self._weights()
+            before = old
+        torch.sub(self.weights, before, out=self.change)
+
+    def _decayed(self, before: Tensor, change: Tensor, owner: Part, scale: float) -> Tensor:
+        rates = [settings["lr"] * scale for settings in owner.settings]
+        rate = torch.tensor(rates, dtype=before.dtype)[self.setting].unsqueeze(1).to(before.device)
+        return self.decay(before, change, rate)
+
+    def _update(self, gradient: Tensor, scale: float, oracle: Oracle | None, loss: Tensor | None) -> None:
+        fresh = dict.fromkeys(range(len(self)), True)
+
+        def again(row: int) -> tuple[Tensor, Tensor]:
+            if fresh.pop(row, False):
+                return loss[row], gradient[row : row + 1]
+            rows = slice(row, row + 1)
+            trained = self.trained[rows]
+            weights = self.parametrized.weights(trained, rows) if self.parametrized else trained
+            batch = oracle.replica(row)
+            found, slope = self._measure(batch, trained, weights, rows)
+            oracle.passes[row] += batch.passes[0]
+            return found[0], slope
+
+        for owner in self.parts:
+            diagonal = self._diagonal(oracle) if owner.curvature and owner.due(self.steps) else None
+            owner.step(gradient, scale, self.seeds, self.steps, again, diagonal)
+
+    def _diagonal(self, oracle: Oracle) -> Tensor:
+        """Return Hutchinson's estimate of the diagonal of the Hessian, ``[R, P]``: ``z * (H z)`` with random signs."""
+        signs = Draw(self.seeds, self.steps, "curvature", self.weights).signs(1)[:, 0]
+        return signs * oracle.curvature(self.weights, signs)
 
     def rates(self) -> Tensor:
         """Return the learning rate of each replica's first part, ``[R]``."""
@@ -153,62 +205,79 @@ class FleetOptimizer(Optimizer):
         base = torch.tensor([settings["lr"] for settings in self.parts[0].settings], dtype=torch.float64)
         return base[self.setting] * scale
 
+    def cool(self, factors: list[float]) -> None:
+        """Replace the schedule from here on by these multipliers of the next steps."""
+        first = self.steps + 1
+        self.multiplier = lambda step: factors[step - first]
+
     @torch.no_grad()
-    def step(self, closure=None) -> None:
-        """Make one step of every replica from ``flat.grad`` ``[R, P]``; ``change`` holds what it did."""
-        self.steps += 1
-        before = self.flat.clone()
-        scale = self.multiplier(self.steps)
+    def delivered(self) -> Tensor:
+        """Return the weights of the iterate that the recipe delivers, ``[R, P]``; training goes on undisturbed."""
+        if self.deliver == "last" or self.steps == 0:
+            return self.weights
+        found = self.memory["average"] if self.deliver == "average" else self._evaluated()
+        return self.parametrized.weights(found) if self.parametrized else found
+
+    def _evaluated(self) -> Tensor:
+        kept = self.trained.clone()
+        self._switch("eval")
+        found = self.trained.clone()
+        self._switch("train")
+        self.trained.copy_(kept)
+        return found
+
+    def _switch(self, mode: str) -> None:
         for owner in self.parts:
-            owner.step(self.gradient, self.setting, scale)
-        torch.sub(self.flat, before, out=self.change)
-        if self.decay:
-            for owner in self.parts:
-                rates = [settings["lr"] * scale for settings in owner.settings]
-                rate = torch.tensor(rates, dtype=self.flat.dtype)[self.setting].unsqueeze(1).to(self.flat.device)
-                columns = owner.columns
-                self.change[:, columns] = self.decay(before[:, columns], self.change[:, columns], rate)
-            torch.add(before, self.change, out=self.flat)
+            for optimizer in owner.optimizers:
+                if hasattr(optimizer, mode):
+                    getattr(optimizer, mode)()
+            owner.synchronize()
 
     def leave(self, keep: Tensor) -> None:
         """Drop the replicas that are not marked in ``keep`` ``[R]``."""
-        before = self.setting
-        self.flat, self.setting, self.change = self.flat[keep], self.setting[keep], self.change[keep]
+        before, plain = self.setting, self.parametrized is None
+        self.trained, self.setting, self.change = self.trained[keep], self.setting[keep], self.change[keep]
+        self.weights = self.trained if plain else self.weights[keep]
+        self.seeds = [seed for seed, stays in zip(self.seeds, keep.tolist(), strict=True) if stays]
+        self.memory = {name: value[keep] for name, value in self.memory.items()}
+        if self.parametrized:
+            self.parametrized.leave(keep)
         for owner in self.parts:
-            owner.leave(self.flat, keep, before, self.setting)
-        self.param_groups[0]["params"][0].data = self.flat
+            owner.leave(self.trained, keep, before, self.setting)
 
     def stored(self) -> dict:
-        """Return what continues this optimizer beside weights and settings; tensors and plain values."""
-        parts = [[o.state_dict() for o in owner.optimizers] if len(self.flat) else [] for owner in self.parts]
-        return {"steps": self.steps, "parts": parts}
+        """Return what continues these replicas beside seeds and settings; tensors and plain values."""
+        return {
+            "steps": self.steps,
+            "trained": self.trained,
+            "fixed": self.parametrized.fixed if self.parametrized else {},
+            "memory": self.memory,
+            "parts": [owner.stored() for owner in self.parts],
+        }
 
     def restore(self, stored: dict) -> None:
         """Continue from what :meth:`stored` returned."""
+        device = self.trained.device
         self.steps = stored["steps"]
-        for owner, contents in zip(self.parts, stored["parts"], strict=True):
-            for optimizer, content in zip(owner.optimizers, contents, strict=True):
-                optimizer.load_state_dict(content)
-                # load_state_dict casts states to the parameters' precision; what was stored goes on as it was
-                parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-                for place, values in content["state"].items():
-                    optimizer.state[parameters[place]] = {name: _moved(v, self.flat) for name, v in values.items()}
+        self.trained.copy_(stored["trained"])
+        self.memory = {name: value.to(device) for name, value in stored["memory"].items()}
+        if self.parametrized:
+            self.parametrized.fixed = {name: value.to(device) for name, value in stored["fixed"].items()}
+            self.weights = self.parametrized.weights(self.trained)
+        for owner, content in zip(self.parts, stored["parts"], strict=True):
+            owner.restore(content, self.trained, self.setting)
 
     def hyperparameters(self) -> list[dict]:
         """Return the hyper-parameters as they really run: one dict per part, read back from the built optimizer."""
         ran = []
         for owner in self.parts:
             group = owner.optimizers[0].param_groups[0]
-            ran.append({key: value for key, value in group.items() if key != "params"} | {"lr": owner.rates[0][0]})
+            ran.append({key: value for key, value in group.items() if key != "params"} | {"lr": owner.rates[0]})
         return ran
 
 
-def _moved(value: object, like: Tensor) -> object:
-    return value.to(like.device) if isinstance(value, Tensor) and value.dim() else value
-
-
-def _parts(recipe: dict, layout: Layout, settings: list[dict]) -> list[Part]:
-    name, rest = recipe.get("name", recipe["update"]), recipe.get("rest")
+def _parts(recipe: dict, name: str, layout: Layout, settings: list[dict]) -> list[Part]:
+    rest = recipe.get("rest")
     everything, matrices = slice(0, layout.columns), slice(0, layout.matrix_columns)
     first = _part(name, recipe, layout, matrices if rest else everything, settings)
     if not rest:
@@ -219,24 +288,27 @@ def _parts(recipe: dict, layout: Layout, settings: list[dict]) -> list[Part]:
                 "give the recipe a 'rest:' with an update for what is not a matrix"
             )
         return [first]
-    if layout.matrix_columns == layout.columns:
-        return [first]
     others = slice(layout.matrix_columns, layout.columns)
-    return [first, _part(name, rest, layout, others, [{} for _ in settings])]
+    if others.start == others.stop:
+        return [first]
+    if others.start == 0:
+        raise RecipeError(
+            f"recipe {name!r} has a 'rest:', but no weight is a matrix, so {recipe['update']} has nothing"
+        )
+    second = _part(name, rest, layout, others, [{} for _ in settings])
+    if first.closure or second.closure:
+        raise RecipeError(
+            f"recipe {name!r}: an update that evaluates the loss by itself cannot share it with a 'rest:'"
+        )
+    return [first, second]
 
 
 def _part(name: str, spec: dict, layout: Layout, columns: slice, settings: list[dict]) -> Part:
     cls = update_class(name, spec["update"])
-    merged = [{**spec.get("hyper", {}), **setting} for setting in settings]
+    fixed = {key: tuple(value) if isinstance(value, list) else value for key, value in spec.get("hyper", {}).items()}
+    merged = [{**fixed, **setting} for setting in settings]
     for setting in merged:
         check_options(name, cls, setting)
         if "lr" not in setting:
             raise RecipeError(f"recipe {name!r}: update {spec['update']!r} needs an 'lr' in hyper or search")
-    return Part(spec.get("sees", "network"), functools.partial(_make, name, cls), layout, columns, merged)
-
-
-def _make(name: str, cls: type, parameters: list, hyper: dict) -> Optimizer:
-    try:
-        return cls(parameters, **hyper)
-    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
-        raise RecipeError(f"recipe {name!r}: {cls.__module__}.{cls.__qualname__} refuses: {error}") from error
+    return Part(name, spec.get("sees", "network"), cls, layout, columns, merged)

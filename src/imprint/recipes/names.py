@@ -1,5 +1,8 @@
 """Where a recipe's parts live, by name; imports nothing heavy, so that planning can use it."""
 
+KINDS = ("gradient", "perturbation", "decay", "averaging", "parametrization", "schedule")
+DEFAULTS = {"gradient": "backprop", "schedule": "constant"}
+
 
 def update_path(update: str) -> str:
     """Return ``module:Class`` of an update; a bare name is a file of :mod:`imprint.recipes.update`."""
@@ -8,12 +11,17 @@ def update_path(update: str) -> str:
     return f"imprint.recipes.update.{update}:{update.title().replace('_', '')}"
 
 
+def module_path(kind: str, name: str) -> str:
+    """Return the module of a part; a bare name is a file of ``imprint.recipes.<kind>``, a dotted one is itself."""
+    return name if "." in name else f"imprint.recipes.{kind}.{name}"
+
+
 def modules(recipe: dict) -> list[str]:
     """Return the modules that a recipe names by its parts."""
     updates = [recipe["update"]] + ([recipe["rest"]["update"]] if recipe.get("rest") else [])
     found = [update_path(update).partition(":")[0] for update in updates]
-    for kind, default in (("decay", None), ("schedule", "constant")):
-        name = (recipe.get(kind) or {}).get("name", default)
+    for kind in KINDS:
+        name = (recipe.get(kind) or {}).get("name", DEFAULTS.get(kind))
         if name:
-            found.append(f"imprint.recipes.{kind}.{name}")
+            found.append(module_path(kind, name))
     return found

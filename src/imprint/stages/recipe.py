@@ -9,7 +9,7 @@ import xarray as xr
 
 from imprint import code_version, store
 from imprint.fleet.fleet import Fleet
-from imprint.recipes.compose import Part
+from imprint.recipes.part import Part
 from imprint.recipes.resolve import RecipeError
 from imprint.stages.common import Job, job
 from imprint.task import Task
@@ -79,25 +79,24 @@ def _ends(recipe: dict) -> list[dict]:
 
 
 def _steps(task: Task, recipe: dict, settings: list[dict], seeds: list[int], work: Job) -> tuple[torch.Tensor, dict]:
-    fleet = Fleet(task, recipe, settings, seeds, work.spec["batch_size"], work.spec["executor"])
+    plan = (work.spec["batch_size"], work.spec["executor"], {"steps": STEPS}, work.spec["block"])
+    fleet = Fleet(task, recipe, settings, seeds, *plan)
     before, ran = fleet.flat.clone(), _ran(fleet)
     start = time.perf_counter()
     for _ in range(STEPS):
         if len(fleet):
-            fleet.gradients()
-        if len(fleet):
-            fleet.optimizer.step()
-            fleet.advance()
+            fleet.step()
     seconds = (time.perf_counter() - start) / STEPS
     if len(fleet) and torch.equal(before[fleet.ids], fleet.flat):
         raise RecipeError(f"recipe {recipe['name']!r}: {STEPS} steps did not change any weight")
     full = torch.full_like(before, torch.nan)
     full[fleet.ids] = fleet.flat
-    return full, {"seconds": seconds, "ran": ran, "passes": fleet.passes / STEPS}
+    return full, {"seconds": seconds, "ran": ran, "passes": fleet.passes.mean().item() / STEPS}
 
 
 def _ran(fleet: Fleet) -> list[dict]:
-    parts = zip(fleet.optimizer.parts, fleet.optimizer.hyperparameters(), strict=True)
+    composition = fleet.blocks[0].composition
+    parts = zip(composition.parts, composition.hyperparameters(), strict=True)
     return [{"class": _class(part), "hyper": {k: repr(v) for k, v in hyper.items()}} for part, hyper in parts]
 
 

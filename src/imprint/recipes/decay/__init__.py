@@ -1,1 +1,1 @@
-"""Decays: ``decay(w, dw, lr) -> dw``, one file each."""
+"""Decays: ``decay(weights, change, rate) -> change`` or ``regularize(weights, gradient) -> gradient``, a file each."""

@@ -1,1 +1,1 @@
-"""Schedules: ``multiplier(step)`` of the learning rate, one file each."""
+"""Schedules: ``multiplier(step, [length])`` of the learning rate, one file each."""

@@ -8,7 +8,7 @@ import torch
 from fleet_example import fleet_of, gaussian_blobs, small_task, steps
 from torch import nn
 
-from imprint.fleet.executors import loop, stacked
+from imprint.fleet.oracle import EXECUTORS, Oracle
 from imprint.task import Task
 
 REPLICAS = 4
@@ -53,9 +53,13 @@ def batches(task):
     return {"shared": (x, y), "own": (x[own], y[own])}
 
 
+def gradient(executor, task, layout, flat, x, y):
+    return Oracle(task, layout, executor, x, y, REPLICAS).gradient(flat)
+
+
 def both(task, layout, batch):
     flat = weights(task)
-    return stacked(task, layout, flat, *batch), loop(task, layout, flat, *batch)
+    return [gradient(executor, task, layout, flat, *batch) for executor in EXECUTORS]
 
 
 @pytest.mark.parametrize("kind", ["shared", "own"])
@@ -80,37 +84,37 @@ def test_they_agree_on_a_model_without_its_own_stacked_forward(convolution, kind
     torch.testing.assert_close(first, second, **TOLERANCE)
 
 
-@pytest.mark.parametrize("executor", [stacked, loop])
+@pytest.mark.parametrize("executor", EXECUTORS)
 def test_the_gradient_of_a_linear_classifier_is_known(executor):
     task = small_task({"hidden": []})
     layout = fleet_of(task, {"update": "torch.optim:SGD"}).layout
     flat = weights(task)
     x, y = task.split("train")
-    losses, gradient = executor(task, layout, flat, x, y)
+    losses, slope = gradient(executor, task, layout, flat, x, y)
     for r in range(REPLICAS):
         own = layout.unflatten(flat[r])
         probability = torch.softmax(x @ own["layers.0.weight"].T + own["layers.0.bias"], 1)
         error = (probability - torch.eye(3, dtype=torch.float64)[y]) / len(y)
-        found = layout.unflatten(gradient[r])
+        found = layout.unflatten(slope[r])
         torch.testing.assert_close(found["layers.0.weight"], error.T @ x, **TOLERANCE)
         torch.testing.assert_close(found["layers.0.bias"], error.sum(0), **TOLERANCE)
         torch.testing.assert_close(losses[r], -probability[torch.arange(len(y)), y].log().mean(), **TOLERANCE)
 
 
-@pytest.mark.parametrize("executor", [stacked, loop])
+@pytest.mark.parametrize("executor", EXECUTORS)
 def test_weights_are_left_alone_and_a_broken_neighbour_does_not_matter(executor):
     task = small_task()
     layout = fleet_of(task, {"update": "torch.optim:SGD"}).layout
     flat = weights(task)
     x, y = batches(task)["own"]
-    losses, gradient = executor(task, layout, flat.clone(), x, y)
+    losses, slope = gradient(executor, task, layout, flat.clone(), x, y)
     broken = flat.clone()
     broken[1] = torch.nan
     broken[2] = 1e200
     kept = broken.clone()
-    again, other = executor(task, layout, broken, x, y)
+    again, other = gradient(executor, task, layout, broken, x, y)
     assert torch.equal(broken.nan_to_num(1), kept.nan_to_num(1))
-    assert torch.equal(losses[[0, 3]], again[[0, 3]]) and torch.equal(gradient[[0, 3]], other[[0, 3]])
+    assert torch.equal(losses[[0, 3]], again[[0, 3]]) and torch.equal(slope[[0, 3]], other[[0, 3]])
     assert not torch.isfinite(again[1])
 
 

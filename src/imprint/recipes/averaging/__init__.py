@@ -1,0 +1,1 @@
+"""Averagings: ``begin(weights) -> memory`` and ``average(memory, weights, step) -> memory``, one file each."""

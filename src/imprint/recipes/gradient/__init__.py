@@ -1,0 +1,1 @@
+"""Gradients: ``gradient(oracle, weights) -> (loss, gradient)``, one file each."""

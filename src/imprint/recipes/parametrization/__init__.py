@@ -1,0 +1,1 @@
+"""Parametrizations: ``split(weight) -> (trained, fixed)`` and ``weight(trained, fixed)``, one file each."""
