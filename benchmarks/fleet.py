@@ -32,6 +32,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from imprint.fleet.fleet import Fleet
+from imprint.fleet.memory import keep_freed
 from imprint.fleet.module import FleetModule
 from imprint.fleet.oracle import Oracle
 from imprint.task import Task
@@ -277,6 +278,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=2.0, help="per measurement, over all of its rounds")
     seconds = parser.parse_args().seconds
+    keep_freed()
     torch.set_num_threads(1)
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")

@@ -15,7 +15,6 @@ from imprint.recipes.names import update_path
 from imprint.study import TUNING, Experiment, Recipe, Study, load
 
 REPORT_FILES = ("report/template.html",)
-BLOCK = {"cpu": 16, "cuda": 256}  # replicas computed at once, where neither task nor model says
 PRODUCTS = ("gather", "claims", "figure", "report", "publish")
 LIBRARIES = {
     "data": ("numpy", "scikit-learn"),
@@ -145,7 +144,7 @@ class Planner:
             "recipe": self.recipes[recipe],
             "batch_size": None if experiment.task.batch_size == "full" else experiment.task.batch_size,
             "executor": architecture.literals["EXECUTOR"][self.study.device],
-            "block": experiment.task.block or architecture.literals.get("BLOCK", BLOCK)[self.study.device],
+            "block": experiment.task.block,
             "stop": experiment.stop[stop].model_dump(exclude_none=True),
             "snapshots": {key: rule.model_dump(exclude_none=True) for key, rule in experiment.snapshots.items()},
             "evaluate_every": experiment.evaluate_every,

@@ -20,6 +20,17 @@ from imprint.task import Task
 LAST = ("batch_loss", "gradient_norm", "update_norm")
 
 
+def block_size(columns: int, device: str) -> int:
+    """Return how many replicas of so many weights are computed at once, where nobody says.
+
+    On a CPU so many that the calls into the library cost little beside what they compute, and so few that a block's
+    weights, gradients and optimizer state stay near the processor; on a GPU so many that one gibibyte holds them.
+    """
+    if device == "cuda":
+        return max(1, min(1024, 2**26 // columns))
+    return 32 if columns <= 16384 else 16
+
+
 @dataclass
 class Block:
     """Replicas that are computed at once.
@@ -60,7 +71,8 @@ class Fleet:
         batch_size: examples per step; None takes all.
         executor: ``stacked`` or ``loop``.
         stop: see :class:`imprint.fleet.recorder.Recorder`; schedules end where it ends at the latest.
-        block: how many replicas are computed at once; it bounds memory and changes no result.
+        block: how many replicas are computed at once; it bounds memory and changes no result. None: see
+            :func:`block_size`.
 
     Attributes:
         branches: where copies leave to cool down by themselves: a step, and the multipliers of the steps they make.
@@ -80,7 +92,7 @@ class Fleet:
         batch_size: int | None,
         executor: str,
         stop: dict | None = None,
-        block: int = 16,
+        block: int | None = None,
     ):
         self.task, self.recipe, self.settings, self.seeds = task, recipe, settings, seeds
         self.layout = Layout.of(task.model)
@@ -90,9 +102,10 @@ class Fleet:
         self.limits = (
             [self.order.steps(stop.get("at_most", stop), stage) for stage in range(task.stages)] if stop else [1]
         )
+        size = block or block_size(self.layout.columns, task.device.type)
         drawn = self.layout.flatten([initialize(task.model, generator(seed, "init")) for seed in seeds])
         self.blocks = [
-            self.block(ids, drawn[ids % len(seeds)].to(task.device)) for ids in torch.arange(count).split(block)
+            self.block(ids, drawn[ids % len(seeds)].to(task.device)) for ids in torch.arange(count).split(size)
         ]
         self.branches = self.blocks[0].composition.branches
         if self.branches and task.stages > 1:

@@ -22,7 +22,7 @@ class Order:
         if batch_size is not None and min(sizes) < batch_size:
             raise ValueError(f"batch_size {batch_size} is larger than the smallest task's {min(sizes)} examples")
         self.batches = [1 if batch_size is None else size // batch_size for size in sizes]
-        self._epochs: dict[tuple[int, int], tuple[int, Tensor]] = {}
+        self._epochs: dict[tuple[int, int], tuple[int, tuple[Tensor, ...]]] = {}
 
     @property
     def whole(self) -> bool:
@@ -42,5 +42,5 @@ class Order:
         if known is None or known[0] != epoch:
             examples = self.examples[stage]
             draw = torch.randperm(len(examples), generator=generator(seed, "order", stage, epoch))
-            known = self._epochs[seed, stage] = (epoch, examples[draw])
-        return known[1][place * self.batch_size : (place + 1) * self.batch_size]
+            known = self._epochs[seed, stage] = (epoch, examples[draw].split(self.batch_size))
+        return known[1][place]

@@ -4,6 +4,7 @@ import torch
 import xarray as xr
 
 from imprint.fleet.fleet import Fleet
+from imprint.fleet.memory import keep_freed
 from imprint.fleet.module import fit
 from imprint.fleet.recorder import TRACE, Recorder
 from imprint.fleet.resume import Checkpoint
@@ -28,6 +29,7 @@ def train(
         Dataset with dims ``(setting, seed, snapshot, evaluation, ...)``, see :class:`imprint.solution.Solution`.
     """
     torch.use_deterministic_algorithms(True, warn_only=True)
+    keep_freed()
     plan = (spec["batch_size"], spec["executor"], spec["stop"], spec["block"])
     fleet = Fleet(task, spec["recipe"], settings, seeds, *plan)
     recorder = Recorder(fleet, spec["stop"], spec["snapshots"], spec["evaluate_every"])
