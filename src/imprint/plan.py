@@ -148,6 +148,7 @@ class Planner:
             "stop": experiment.stop[stop].model_dump(exclude_none=True),
             "snapshots": {key: rule.model_dump(exclude_none=True) for key, rule in experiment.snapshots.items()},
             "evaluate_every": experiment.evaluate_every,
+            **({"allow": self.study.allow} if self.study.allow else {}),
         }
 
     def data(self, experiment: Experiment, seeds: list[int]) -> Unit:

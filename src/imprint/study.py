@@ -283,6 +283,7 @@ class Config(Strict):
     studies: dict[Name, StudyEntry]
     recipes: list[str] = []
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    allow: list[Literal["tf32", "bfloat16"]] = []
 
 
 class Study(Strict):
@@ -291,6 +292,7 @@ class Study(Strict):
     name: str
     tier: str
     device: str
+    allow: list[str]
     recipes: dict[str, Recipe]
     experiments: dict[str, Experiment]
 
@@ -366,7 +368,8 @@ def load(root: Path, study: str | None = None) -> Study:
     recipes = read_recipes(root / "recipes.yaml")
     experiments = _experiments(root / "experiments", entry, file, {each.tier for each in config.studies.values()})
     experiments = {key: _with_recipes(value, config.recipes) for key, value in experiments.items()}
-    loaded = Study(name=name, tier=entry.tier, device=_device(config.device), recipes=recipes, experiments=experiments)
+    machine = {"device": _device(config.device), "allow": sorted(set(config.allow))}
+    loaded = Study(name=name, tier=entry.tier, **machine, recipes=recipes, experiments=experiments)
     twice = sorted({name for name in config.recipes if config.recipes.count(name) > 1})
     if twice:
         raise StudyError(f"{file}: recipes: {twice} are given twice")

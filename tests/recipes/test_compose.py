@@ -5,10 +5,11 @@ import copy
 import pytest
 import pytorch_optimizer
 import torch
-from fleet_example import known_recipes
+from fleet_example import fleet_of, known_recipes, small_task, spec, steps, weights_of
 from torch import nn
 
 from imprint.fleet.layout import Layout
+from imprint.fleet.train import train
 from imprint.recipes.compose import Composition
 from imprint.recipes.resolve import RecipeError
 
@@ -50,7 +51,7 @@ def draws(layout, count=30, seed=0):
 def composed(recipe, bias=True, settings=RATES, setting=SETTING):
     layout = Layout.of(model(bias))
     first, gradients = draws(layout)
-    return layout, first, gradients, Composition(recipe, layout, first.clone(), setting, settings)
+    return layout, first, gradients, Composition(recipe, layout, first.clone(), setting, settings, model=model(bias))
 
 
 def step(optimizer, gradient):
@@ -424,3 +425,75 @@ def test_every_column_has_one_owner(name, bias):
     for owner in optimizer.parts:
         owned[owner.columns] += 1
     assert (owned == 1).all()
+
+
+# ---------------------------------------------------------------- parts together
+
+
+def test_powerpropagation_as_parametrization_and_as_update_agree():
+    """Schwarz et al. 2021 either way, on a network, 500 steps."""
+    descent = {"update": "torch.optim:SGD", "sees": "elements", "hyper": {"lr": 0.05}}
+    one = {**descent, "parametrization": {"name": "power", "alpha": 3.0}}
+    other = {"update": "power_propagation", "sees": "matrices", "hyper": {"alpha": 3.0, "lr": 0.05}, "rest": descent}
+    plan = [{"lr": 0.05}], [0, 1]
+    first, second = (steps(fleet_of(small_task(), recipe, *plan), 500).flat for recipe in (one, other))
+    plain = steps(fleet_of(small_task(), descent, *plan), 500).flat
+    assert (first - plain).abs().max() > 0.1
+    # the known answer's tolerance in float64
+    torch.testing.assert_close(first, second, rtol=1e-9, atol=1e-12)
+
+
+def test_sam_with_radius_0_is_its_base():
+    base = {"update": "torch.optim:SGD", "hyper": {"momentum": 0.9}, "sees": "elements"}
+    sam = {**base, "perturbation": {"name": "sam", "rho": 0.0}}
+    one, other = (steps(fleet_of(small_task(), recipe, [{"lr": 0.05}], [0]), 40) for recipe in (base, sam))
+    assert torch.equal(one.flat, other.flat) and other.passes.item() == 80
+
+
+def test_a_branch_is_the_end_of_a_run_that_cools_down_there():
+    adam = {"update": "torch.optim:Adam", "sees": "elements"}
+    trunk = {**adam, "schedule": {"name": "trunk", "branches": [0.5, 1.0], "decay": 0.2, "warmup": 0.1}}
+    short = {**adam, "schedule": {"name": "warmup_stable_decay", "decay": 4 / 14, "warmup": 2 / 14}}
+    settings, seeds = [{"lr": 0.01}, {"lr": 0.03}], [0, 1]
+    found = train(small_task(), spec(trunk, stop={"steps": 20}), settings, seeds)
+    alone = train(small_task(), spec(short, stop={"steps": 14}), settings, seeds)
+    assert found["snapshot"].values.tolist() == ["init", "branch_1", "branch_2", "final"]
+    assert found["snapshot_step"].values[0, 0].tolist() == [0, 14, 24, 20]
+    for place in (0, 1):
+        for seed in seeds:
+            assert (weights_of(found, place, seed, "branch_1") == weights_of(alone, place, seed)).all()
+
+
+def test_a_trunk_with_branches_is_for_one_task():
+    trunk = {"update": "torch.optim:Adam", "schedule": {"name": "trunk", "branches": [0.5]}}
+    with pytest.raises(RecipeError, match="is for one task, not a sequence of 2"):
+        fleet_of(small_task(classes=4, stages=2), trunk, stop={"steps": 20})
+
+
+def test_what_is_delivered_does_not_disturb_the_training():
+    recipe = known_recipes()["schedule_free_adamw"]
+    plans = [spec(recipe, stop={"steps": 30}, evaluate_every=every) for every in (1, 30)]
+    often, once = (train(small_task(), plan, [{"lr": 0.01}], [0]) for plan in plans)
+    assert (weights_of(often, 0, 0) == weights_of(once, 0, 0)).all()
+    last = steps(fleet_of(small_task(), recipe, [{"lr": 0.01}], [0], stop={"steps": 30}), 30)
+    names = sorted(last.layout.shapes)
+    trained = torch.cat([last.layout.unflatten(last.flat[0])[name].flatten() for name in names])
+    assert abs(weights_of(once, 0, 0) - trained.numpy()).max() > 1e-3  # the average, not the point of the gradient
+
+
+def test_an_average_is_of_what_was_trained():
+    recipe = {"update": "torch.optim:SGD", "averaging": {"name": "swa", "start": 1}, "deliver": "average"}
+    fleet, total = fleet_of(small_task(), recipe, [{"lr": 0.1}], [0]), 0
+    for _ in range(10):
+        steps(fleet, 1)
+        total = total + fleet.flat
+    # ten additions of numbers near 1
+    torch.testing.assert_close(fleet.blocks[0].composition.delivered(), total / 10, rtol=0, atol=20 * EPS)
+
+
+def test_a_replica_whose_update_cannot_work_with_its_numbers_leaves_alone():
+    recipe = {"update": "pytorch_optimizer:Prodigy"}
+    settings = [{"lr": 1.0}, {"lr": 1e300}]
+    fleet = steps(fleet_of(small_task(), recipe, settings, [0]), 5)
+    assert fleet.status.tolist() == [-1, 1]
+    assert torch.equal(fleet.flat, steps(fleet_of(small_task(), recipe, settings[:1], [0]), 5).flat)

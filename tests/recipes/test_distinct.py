@@ -35,20 +35,34 @@ def rate_of(recipe):
     return (low * high) ** 0.5
 
 
+def layers(parameters):
+    """A network of the matrices, for an update that looks into its model."""
+    model = torch.nn.Sequential(*[torch.nn.Linear(*shape[::-1], bias=False) for shape in SHAPES])
+    for layer, parameter in zip(model, parameters, strict=True):
+        layer.weight = parameter.requires_grad_()
+    return model
+
+
+def squares(model):
+    return model(torch.eye(SHAPES[0][1], dtype=torch.float64)).square().sum(1).mean()
+
+
 def directions(recipe):
     """Each step of the update alone, in length 1, ``[steps, P]``; zeros where it stands still."""
     cls = update_class("", recipe["update"])
+    wanted = inspect.signature(cls.step).parameters
     parameters = [torch.nn.Parameter(w, requires_grad=False) for w in draw(0)]
     fewer = FEWER.get(recipe["update"], {})
-    optimizer = cls(parameters, **{"lr": rate_of(recipe), **recipe.get("hyper", {}), **fewer})
-    curved = "hessian" in inspect.signature(cls.step).parameters
+    model = {"model": layers(parameters)} if "loss" in wanted else {}
+    optimizer = cls(parameters, **model, **{"lr": rate_of(recipe), **recipe.get("hyper", {}), **fewer})
     torch.manual_seed(0)
     found = []
     for t in range(STEPS):
         before = [parameter.detach().clone() for parameter in parameters]
         for parameter, gradient in zip(parameters, draw(1 + t), strict=True):
             parameter.grad = gradient
-        optimizer.step(**({"hessian": [CURVATURE * h for h in draw(100 + t)]} if curved else {}))
+        asked = {"hessian": [CURVATURE * h for h in draw(100 + t)], "loss": squares}
+        optimizer.step(**{name: value for name, value in asked.items() if name in wanted})
         found.append(torch.cat([(p.detach() - w).flatten() for p, w in zip(parameters, before, strict=True)]))
     return torch.nn.functional.normalize(torch.stack(found), dim=1)
 
@@ -61,8 +75,8 @@ def apart(one, other):
 
 def with_directions(recipe):
     """Whether an update has a direction for a given gradient: it does not if it asks for the loss itself."""
-    closure = inspect.signature(update_class("", recipe["update"]).step).parameters["closure"]
-    return closure.default is not inspect.Parameter.empty
+    closure = inspect.signature(update_class("", recipe["update"]).step).parameters.get("closure")
+    return closure is None or closure.default is not inspect.Parameter.empty
 
 
 def updates():

@@ -1,12 +1,14 @@
 """Where parts live, without importing them."""
 
+import importlib.metadata
 import subprocess
 import sys
 
 import pytest
 from fleet_example import known_recipes
 
-from imprint.recipes.names import modules, update_path
+from imprint import code_version
+from imprint.recipes.names import libraries, modules, update_path
 from imprint.recipes.resolve import update_class
 
 
@@ -50,3 +52,10 @@ def test_every_known_recipe_names_what_exists(name):
 def test_names_import_nothing_heavy():
     code = "import sys, imprint.recipes.names; sys.exit(any(name in sys.modules for name in ('torch', 'numpy')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_update_s_own_package_counts():
+    assert libraries("kfac") == ["singd"] and libraries("muon") == []
+    assert "singd" in modules({"update": "kfac"})
+    known = code_version.version(modules({"update": "kfac"}))
+    assert known["libraries"]["singd"] == importlib.metadata.version("singd")

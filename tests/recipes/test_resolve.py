@@ -56,5 +56,5 @@ def test_what_is_no_hyperparameter(name):
 
 
 def test_parts():
-    assert functions("schedule", "constant")["multiplier"](7) == 1.0
-    assert list(functions("decay", "decoupled")) == ["decay"]
+    assert functions("mine", "schedule", "constant")["multiplier"](7) == 1.0
+    assert list(functions("mine", "decay", "decoupled")) == ["decay"]

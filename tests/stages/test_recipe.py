@@ -218,3 +218,42 @@ def test_fixed_hyperparameter_without_effect_in_the_class(bench, her):
     recipe = her("p.add_(p.grad, alpha=-group['lr'] * self.strength)", head=head, hyper={"strength": 0.0})
     # with strength 0 nothing may move; if the class is not given it, it moves as with its default
     refused(bench, recipe, r"3 steps did not change any weight")
+
+
+# ---------------------------------------------------------------- parts
+
+SGD = {"update": "torch.optim:SGD", "sees": "elements", "hyper": {"lr": 0.1}}
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"perturbation": {"name": "sam", "roh": 0.1}}, r"sam.perturb takes no 'roh' .*did you mean 'rho'"),
+        ({"perturbation": {"name": "sma"}}, r"perturbation 'sma': cannot import .*'sam'"),
+        ({"parametrization": {"name": "low_rank"}}, r"low_rank.split needs 'rank'"),
+        ({"parametrization": {"name": "low_rank", "rank": 0}}, r"raised ValueError: low_rank: rank 0 is less than 1"),
+        ({"averaging": {"name": "ema"}}, r"has more than one iterate; say 'deliver:' one of \['last', 'average'\]"),
+        ({"deliver": "average"}, r"delivers 'average', but its parts make only \['last'\]"),
+        ({"update": "pytorch_optimizer:SophiaH", "sees": "network", "parametrization": {"name": "power"}},
+         r"the Hessian by the weights is not that by what is trained in their place; leave 'parametrization' out"),
+        ({"update": "torch.optim:LBFGS", "sees": "network", "rest": SGD},
+         r"evaluates the loss by itself cannot share it with a 'rest:'"),
+    ],
+)  # fmt: skip
+def test_parts_that_cannot_be_what_they_say(bench, parts, message):
+    refused(bench, {**SGD, **parts}, message)
+
+
+def test_feedback_through_a_model_that_cannot_be_cut(bench, monkeypatch):
+    from imprint.models import mlp
+
+    monkeypatch.delattr(mlp, "stacked")
+    refused(bench, {**SGD, "gradient": {"name": "direct_feedback"}}, r"model 'mlp' has no 'stacked' forward pass")
+
+
+def test_a_part_of_one_s_own(bench, tmp_path, monkeypatch):
+    text = "def decay(weights, change, rate, *, strength: float):\n    return change - strength * weights\n"
+    (tmp_path / "her_own_parts").mkdir()
+    (tmp_path / "her_own_parts" / "shrink.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    prove(bench, {**SGD, "decay": {"name": "her_own_parts.shrink", "strength": 0.1}})

@@ -124,7 +124,9 @@ class Fleet:
         """Return a block of replicas that starts at weights ``[B, P]``."""
         seeds = [self.seeds[index] for index in (ids % len(self.seeds)).tolist()]
         setting = ids // len(self.seeds)
-        made = Composition(self.recipe, self.layout, weights, setting, self.settings, seeds, sum(self.limits))
+        made = Composition(
+            self.recipe, self.layout, weights, setting, self.settings, seeds, sum(self.limits), self.task.model
+        )
         return Block(ids, made)
 
     def __len__(self) -> int:

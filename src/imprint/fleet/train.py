@@ -3,6 +3,7 @@
 import torch
 import xarray as xr
 
+from imprint.fleet.arithmetic import arithmetic
 from imprint.fleet.fleet import Fleet
 from imprint.fleet.memory import keep_freed
 from imprint.fleet.module import fit
@@ -20,7 +21,8 @@ def train(
 
     Args:
         task: data, model and loss.
-        spec: of the fleet: recipe, batch_size, executor, block, stop, snapshots, evaluate_every.
+        spec: of the fleet: recipe, batch_size, executor, block, stop, snapshots, evaluate_every,
+            and what :func:`imprint.fleet.arithmetic.arithmetic` may ``allow``.
         settings: hyper-parameters of each setting.
         seeds: of each replica within a setting.
         checkpoint: where an interrupted training goes on from.
@@ -35,7 +37,8 @@ def train(
     recorder = Recorder(fleet, spec["stop"], spec["snapshots"], spec["evaluate_every"])
     if checkpoint:
         checkpoint.read(fleet, recorder)
-    fit(fleet, recorder, checkpoint)
+    with arithmetic(spec.get("allow", []), task.device.type):
+        fit(fleet, recorder, checkpoint)
     if checkpoint:
         checkpoint.write(fleet, recorder)
     return label(fleet, recorder)

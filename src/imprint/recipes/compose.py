@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from imprint.fleet.layout import Layout
 from imprint.fleet.oracle import Oracle
@@ -32,6 +32,7 @@ class Composition:
         settings: one dict of hyper-parameters per setting.
         seeds: of each replica.
         length: steps of the whole training, for schedules that end with it.
+        model: whose weights these are, for an update that looks into it.
 
     Attributes:
         trained: the parameters that the update moves, ``[R, Q]``; the weights themselves if nothing parametrizes them.
@@ -49,6 +50,7 @@ class Composition:
         settings: list[dict],
         seeds: list[int] | None = None,
         length: int = 1,
+        model: nn.Module | None = None,
     ):
         self.recipe, self.layout, self.setting = recipe, layout, setting
         self.name = recipe.get("name", recipe["update"])
@@ -68,8 +70,13 @@ class Composition:
         self.multiplier = self._function("schedule", "multiplier", {"name": "constant"}, length=length)
         leaving = self._function("schedule", "branches", length=length)
         self.branches = leaving() if leaving else []
-        self.memory = functions("averaging", recipe["averaging"]["name"])["begin"](self.trained) if self.average else {}
-        self.parts = _parts(recipe, self.name, self.inner, settings)
+        self.memory = (
+            functions(self.name, "averaging", recipe["averaging"]["name"])["begin"](self.trained)
+            if self.average
+            else {}
+        )
+        self.parts = _parts(recipe, self.name, self.inner, settings, model)
+        _check_inside(recipe, self.name, self.parts)
         if self.parametrized and any(owner.curvature for owner in self.parts):
             raise RecipeError(
                 f"recipe {self.name!r}: the Hessian by the weights is not that by what is trained in "
@@ -84,7 +91,7 @@ class Composition:
         given = dict(self.recipe.get("parametrization") or {})
         if not given:
             return None
-        found = functions("parametrization", given.pop("name"))
+        found = functions(self.name, "parametrization", given.pop("name"))
         check_options(self.name, found["split"], given)
         return Parametrized(found["split"], found["weight"], given, self.layout, weights)
 
@@ -93,7 +100,7 @@ class Composition:
         given = dict(self.recipe.get(kind) or default or {})
         if not given:
             return None
-        found = functions(kind, given.pop("name")).get(function)
+        found = functions(self.name, kind, given.pop("name")).get(function)
         if found is None:
             return None
         check_options(self.name, found, given)
@@ -190,9 +197,15 @@ class Composition:
             oracle.passes[row] += batch.passes[0]
             return found[0], slope
 
+        def inside(row: int, module: nn.Module) -> Tensor:
+            oracle.passes[row] += 1
+            batch = oracle.replica(row)
+            x, y = (batch.x, batch.y) if batch.y.dim() == 1 else (batch.x[0], batch.y[0])
+            return oracle.task.loss(module(x).unsqueeze(0), y).mean()
+
         for owner in self.parts:
             diagonal = self._diagonal(oracle) if owner.curvature and owner.due(self.steps) else None
-            owner.step(gradient, scale, self.seeds, self.steps, again, diagonal)
+            owner.step(gradient, scale, self.seeds, self.steps, again, diagonal, inside)
 
     def _diagonal(self, oracle: Oracle) -> Tensor:
         """Return Hutchinson's estimate of the diagonal of the Hessian, ``[R, P]``: ``z * (H z)`` with random signs."""
@@ -276,10 +289,25 @@ class Composition:
         return ran
 
 
-def _parts(recipe: dict, name: str, layout: Layout, settings: list[dict]) -> list[Part]:
+def _check_inside(recipe: dict, name: str, parts: list[Part]) -> None:
+    """Refuse what an update that looks into the model would not see there."""
+    looking = [owner.cls.__qualname__ for owner in parts if owner.inside]
+    if not looking:
+        return
+    foreign = [kind for kind in ("parametrization", "perturbation", "rest") if recipe.get(kind)]
+    if (recipe.get("gradient") or {}).get("name", "backprop") != "backprop":
+        foreign.append("gradient")
+    if foreign:
+        raise RecipeError(
+            f"recipe {name!r}: {looking[0]} looks into the model's own forward and backward pass at all of its plain "
+            f"weights; leave {', '.join(map(repr, foreign))} out"
+        )
+
+
+def _parts(recipe: dict, name: str, layout: Layout, settings: list[dict], model: nn.Module | None) -> list[Part]:
     rest = recipe.get("rest")
     everything, matrices = slice(0, layout.columns), slice(0, layout.matrix_columns)
-    first = _part(name, recipe, layout, matrices if rest else everything, settings)
+    first = _part(name, recipe, layout, matrices if rest else everything, settings, model)
     if not rest:
         if recipe.get("sees") == "matrices" and layout.matrix_columns < layout.columns:
             others = [key for key, shape in layout.shapes.items() if len(shape) != 2]
@@ -295,7 +323,7 @@ def _parts(recipe: dict, name: str, layout: Layout, settings: list[dict]) -> lis
         raise RecipeError(
             f"recipe {name!r} has a 'rest:', but no weight is a matrix, so {recipe['update']} has nothing"
         )
-    second = _part(name, rest, layout, others, [{} for _ in settings])
+    second = _part(name, rest, layout, others, [{} for _ in settings], model)
     if first.closure or second.closure:
         raise RecipeError(
             f"recipe {name!r}: an update that evaluates the loss by itself cannot share it with a 'rest:'"
@@ -303,7 +331,7 @@ def _parts(recipe: dict, name: str, layout: Layout, settings: list[dict]) -> lis
     return [first, second]
 
 
-def _part(name: str, spec: dict, layout: Layout, columns: slice, settings: list[dict]) -> Part:
+def _part(name: str, spec: dict, layout: Layout, columns: slice, settings: list[dict], model: nn.Module | None) -> Part:
     cls = update_class(name, spec["update"])
     fixed = {key: tuple(value) if isinstance(value, list) else value for key, value in spec.get("hyper", {}).items()}
     merged = [{**fixed, **setting} for setting in settings]
@@ -311,4 +339,4 @@ def _part(name: str, spec: dict, layout: Layout, columns: slice, settings: list[
         check_options(name, cls, setting)
         if "lr" not in setting:
             raise RecipeError(f"recipe {name!r}: update {spec['update']!r} needs an 'lr' in hyper or search")
-    return Part(name, spec.get("sees", "network"), cls, layout, columns, merged)
+    return Part(name, spec.get("sees", "network"), cls, layout, columns, merged, model)

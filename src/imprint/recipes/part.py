@@ -7,11 +7,13 @@ It *sees* one of three things, declared in the recipe and proven by the recipe j
 - ``network`` (the default, exact for any optimizer): one instance per replica, with views of its own parameters.
 """
 
+import copy
+import functools
 import inspect
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from imprint.fleet.layout import Layout
 from imprint.recipes.resolve import RecipeError
@@ -28,21 +30,45 @@ class Part:
         layout: of the trained parameters.
         columns: the slice of columns that this part owns.
         settings: one dict of hyper-parameters per setting.
+        model: whose parameters these are, for an update that looks into it.
 
     Attributes:
         closure: whether the update evaluates the loss by itself: its ``step`` requires a closure.
         curvature: whether its ``step`` takes the diagonal of the Hessian.
+        inside: whether it looks into the model: its constructor takes a ``model``, and its ``step`` a ``loss`` from
+            the model to the mean loss of the batch. Each replica gets a module of its own, with views of its
+            parameters.
     """
 
-    def __init__(self, name: str, sees: str, cls: type, layout: Layout, columns: slice, settings: list[dict]):
-        self.name, self.sees, self.cls = name, sees, cls
+    def __init__(
+        self,
+        name: str,
+        sees: str,
+        cls: type,
+        layout: Layout,
+        columns: slice,
+        settings: list[dict],
+        model: nn.Module | None = None,
+    ):
+        self.name, self.sees, self.cls, self.model = name, sees, cls, model
         self.layout, self.columns, self.settings = layout, columns, settings
         wanted = inspect.signature(cls.step).parameters
         self.closure = "closure" in wanted and wanted["closure"].default is inspect.Parameter.empty
         self.curvature = "hessian" in wanted
-        if (self.closure or self.curvature) and sees != "network":
-            needs = "evaluates the loss by itself" if self.closure else "takes the Hessian"
-            raise RecipeError(f"recipe {name!r}: {cls.__qualname__} {needs}; leave 'sees: {sees}' out")
+        self.inside = "model" in inspect.signature(cls).parameters
+        if self.inside != ("loss" in wanted):
+            raise RecipeError(
+                f"recipe {name!r}: {cls.__qualname__} must take both a 'model' in its constructor and a 'loss' in its "
+                "step, or neither"
+            )
+        does = {
+            "evaluates the loss by itself": self.closure,
+            "takes the Hessian": self.curvature,
+            "looks into the model of one replica": self.inside,
+        }
+        needs = [text for text, needed in does.items() if needed]
+        if needs and sees != "network":
+            raise RecipeError(f"recipe {name!r}: {cls.__qualname__} {needs[0]}; leave 'sees: {sees}' out")
 
     def due(self, number: int) -> bool:
         """Whether an update that takes the Hessian takes it at a step, counted from 1."""
@@ -54,7 +80,7 @@ class Part:
             self.optimizers = []
         elif self.sees == "network":
             self.optimizers = [
-                self._make(self._bound(flat, row, row + 1), self.settings[index])
+                self._alone(self._bound(flat, row, row + 1), self.settings[index])
                 for row, index in enumerate(setting.tolist())
             ]
         else:
@@ -64,9 +90,19 @@ class Part:
         self._follow(flat, setting)
         self.rates = [group["lr"] for group, _ in self.owners]
 
-    def _make(self, parameters: list, hyper: dict) -> torch.optim.Optimizer:
+    def _alone(self, parameters: list[nn.Parameter], hyper: dict) -> torch.optim.Optimizer:
+        """Return the optimizer of one replica, on a module of its own if it looks into the model."""
+        if not self.inside:
+            return self._make(parameters, hyper)
+        module = copy.deepcopy(self.model)
+        for name, parameter in zip(self.layout.shapes, parameters, strict=True):
+            place, _, own = name.rpartition(".")
+            setattr(module.get_submodule(place), own, parameter.requires_grad_())
+        return self._make(parameters, hyper, model=module)
+
+    def _make(self, parameters: list, hyper: dict, **supplied: nn.Module) -> torch.optim.Optimizer:
         try:
-            return self.cls(parameters, **hyper)
+            return self.cls(parameters, **supplied, **hyper)
         except (TypeError, ValueError, RuntimeError, AssertionError) as error:
             where = f"{self.cls.__module__}.{self.cls.__qualname__}"
             raise RecipeError(f"recipe {self.name!r}: {where} refuses: {error}") from error
@@ -117,6 +153,7 @@ class Part:
         number: int,
         again: Callable,
         diagonal: Tensor | None,
+        loss: Callable,
     ) -> None:
         """Update this part's columns.
 
@@ -127,12 +164,13 @@ class Part:
             number: of the step, from 1.
             again: from a row to the loss and gradient ``[1, P]`` of that replica where its parameters now are.
             diagonal: of the Hessian ``[R, P]``, for an update that takes it.
+            loss: from a row and a module to the mean loss of that replica's batch, with its graph.
         """
         for (group, place), rate in zip(self.owners, self.rates, strict=True):
             self._give(group, gradient, *place)
             group["lr"] = rate * multiplier
         if self.sees == "network":
-            self._step_each(seeds, number, again, diagonal)
+            self._step_each(seeds, number, again, diagonal, loss)
         else:
             self.optimizers[0].step()
         self.synchronize()
@@ -141,12 +179,14 @@ class Part:
         for parameter, view in zip(group["params"], self._views(gradient, first, last), strict=True):
             parameter.grad = view
 
-    def _step_each(self, seeds: list[int], number: int, again: Callable, diagonal: Tensor | None) -> None:
+    def _step_each(
+        self, seeds: list[int], number: int, again: Callable, diagonal: Tensor | None, loss: Callable
+    ) -> None:
         stream = torch.get_rng_state()
         for row, optimizer in enumerate(self.optimizers):
             torch.manual_seed(seed_of(seeds[row], "noise", "update", number))
             try:
-                self._step_one(row, optimizer, again, diagonal)
+                self._step_one(row, optimizer, again, diagonal, loss)
             except (ArithmeticError, torch.linalg.LinAlgError):
                 self._diverge(row)
             except RuntimeError as error:
@@ -155,9 +195,18 @@ class Part:
                 self._diverge(row)
         torch.set_rng_state(stream)
 
-    def _step_one(self, row: int, optimizer: torch.optim.Optimizer, again: Callable, diagonal: Tensor | None) -> None:
+    def _step_one(
+        self,
+        row: int,
+        optimizer: torch.optim.Optimizer,
+        again: Callable,
+        diagonal: Tensor | None,
+        loss: Callable,
+    ) -> None:
         if self.closure:
             optimizer.step(self._closure(row, again))
+        elif self.inside:
+            optimizer.step(loss=functools.partial(loss, row))
         elif diagonal is not None:
             optimizer.step(hessian=self._views(diagonal, row, row + 1))
         else:

@@ -37,7 +37,7 @@ def update_class(recipe: str, update: str) -> type[torch.optim.Optimizer]:
     return found
 
 
-def functions(kind: str, name: str) -> dict[str, Callable]:
+def functions(recipe: str, kind: str, name: str) -> dict[str, Callable]:
     """Return the functions of a part by its kind and name.
 
     Raises:
@@ -48,7 +48,9 @@ def functions(kind: str, name: str) -> dict[str, Callable]:
         module = importlib.import_module(path)
     except ImportError as error:
         known = [file.stem for file in Path(__file__).with_name(kind).glob("*.py") if file.stem != "__init__"]
-        raise RecipeError(f"{kind} {name!r}: cannot import {path!r} ({error}); {nearest(name, known)}") from error
+        raise RecipeError(
+            f"recipe {recipe!r}: {kind} {name!r}: cannot import {path!r} ({error}); {nearest(name, known)}"
+        ) from error
     return {name: value for name, value in vars(module).items() if inspect.isfunction(value)}
 
 

@@ -28,7 +28,7 @@ def main(argv: list[str]) -> None:
         raise RecipeError(f"recipes.yaml: {error}") from error
     except Exception as error:
         traceback.print_exc()
-        told = f"{recipe['update']} raised {type(error).__name__}: {error}"
+        told = f"a step with {recipe['update']} raised {type(error).__name__}: {error}"
         raise RecipeError(f"recipes.yaml: recipe {recipe['name']!r}: {told}") from error
     store.write(result, work.out, **work.provenance(), ran=ran)
 

@@ -110,8 +110,9 @@ def test_against_pytorch_optimizer(shape):
     torch.testing.assert_close(found, theirs.detach(), rtol=0, atol=1e-9)
 
 
-def test_replicas_in_front_change_nothing_even_beside_a_broken_one():
-    gradients = [torch.stack([matrix(5, 4, seed=10 * t + r) for r in range(4)]) for t in range(6)]
+@pytest.mark.parametrize("shape", [(5, 4), (1, 1), (1, 33), (33, 1), (33, 10)])
+def test_replicas_in_front_change_nothing_even_beside_a_broken_one(shape):
+    gradients = [torch.stack([matrix(*shape, seed=10 * t + r) for r in range(4)]) for t in range(6)]
     options = {"lr": 0.1, "refresh": 2, "graft": "adam"}
     for gradient in gradients[3:]:
         gradient[2] = torch.nan

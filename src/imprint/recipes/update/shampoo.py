@@ -4,16 +4,23 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from imprint.recipes.product import add_gram, product
+
+
+def eigenvectors(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Return eigenvalues ``[..., n]``, ascending, and eigenvectors of symmetric ``[..., n, n]``; NaN if not finite."""
+    finite = torch.isfinite(matrix.abs().amax((-2, -1), keepdim=True))
+    identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    values, vectors = torch.linalg.eigh(torch.where(finite, matrix, identity))
+    return values.masked_fill_(~finite.squeeze(-1), torch.nan), vectors.masked_fill_(~finite, torch.nan)
+
 
 def inverse_root(matrix: Tensor, power: float, eps: float) -> Tensor:
     """Return ``(A + eps I)^-power`` of positive semidefinite ``A`` ``[..., n, n]``; NaN where it is not finite."""
-    finite = torch.isfinite(matrix).all(-1).all(-1)[..., None, None]
-    identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
-    values, vectors = torch.linalg.eigh(torch.where(finite, matrix, identity))
+    values, vectors = eigenvectors(matrix)
     # not `pow`: its result for an element depends on the element's place in the tensor
     roots = torch.exp(-power * torch.log(values.clamp_min(0) + eps))
-    scaled = vectors * roots.unsqueeze(-2)
-    return torch.where(finite, scaled @ vectors.mT, torch.nan)
+    return product(vectors * roots.unsqueeze(-2), vectors.mT)
 
 
 class Shampoo(Optimizer):
@@ -71,10 +78,10 @@ class Shampoo(Optimizer):
                     self._begin(p, state)
                 state["step"] += 1
                 self._accumulate(p.grad, state, group)
-                momentum = state["momentum"].mul_(group["momentum"]).add_(p.grad)
-                direction = state["left_root"] @ momentum @ state["right_root"]
+                momentum = torch.add(p.grad, state["momentum"], alpha=group["momentum"], out=state["momentum"])
+                direction = product(product(state["left_root"], momentum), state["right_root"])
                 if group["graft"] == "adam":
-                    direction = direction * self._graft(p.grad, direction, state, group["beta2"])
+                    direction *= self._graft(p.grad, direction, state, group["beta2"])
                 p.add_(direction, alpha=-group["lr"])
 
     @staticmethod
@@ -89,8 +96,8 @@ class Shampoo(Optimizer):
     def _accumulate(gradient: Tensor, state: dict, group: dict) -> None:
         average = group["accumulation"] == "average"
         keep, add = (group["beta2"], 1 - group["beta2"]) if average else (1.0, 1.0)
-        state["left"].mul_(keep).add_(gradient @ gradient.mT, alpha=add)
-        state["right"].mul_(keep).add_(gradient.mT @ gradient, alpha=add)
+        add_gram(state["left"], gradient, keep, add)
+        add_gram(state["right"], gradient.mT, keep, add)
         if (state["step"] - 1) % group["refresh"] == 0:
             correction = 1 - group["beta2"] ** state["step"] if average else 1.0
             for side in ("left", "right"):
@@ -100,9 +107,8 @@ class Shampoo(Optimizer):
     def _graft(gradient: Tensor, direction: Tensor, state: dict, beta2: float) -> Tensor:
         if "first" not in state:
             state["first"], state["second"] = torch.zeros_like(direction), torch.zeros_like(direction)
-        first = state["first"].mul_(0.9).add_(gradient, alpha=0.1)
+        first = state["first"].lerp_(gradient, 0.1)
         second = state["second"].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-        step = state["step"]
-        adam = (first / (1 - 0.9**step)) / ((second / (1 - beta2**step)).sqrt() + 1e-8)
-        norms = torch.linalg.matrix_norm(adam, keepdim=True), torch.linalg.matrix_norm(direction, keepdim=True)
-        return norms[0] / norms[1].clamp_min(1e-30)
+        root = (second / (1 - beta2 ** state["step"])).sqrt_().add_(1e-8)
+        adam = torch.linalg.matrix_norm(torch.div(first, root, out=root), keepdim=True) / (1 - 0.9 ** state["step"])
+        return adam / torch.linalg.matrix_norm(direction, keepdim=True).clamp_min(1e-30)
