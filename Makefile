@@ -1,5 +1,6 @@
 # Two commands do everything: `make study` and `make test`. `make help` lists the rest.
 STUDY ?=
+ONLY ?=
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
@@ -8,7 +9,7 @@ export MKL_NUM_THREADS := 1
 .PHONY: help install study plan check test lock
 
 help:
-	@echo "make study [STUDY=core]  run a study, print the path of its report"
+	@echo "make study [STUDY=core]  run a study, print the path of its report (ONLY=forgetting: one experiment of it)"
 	@echo "make test                run the test suite"
 	@echo "make plan  [STUDY=core]  show what would run, and why"
 	@echo "make check               what every commit must pass, in two minutes"
@@ -26,10 +27,10 @@ install: .venv/.installed
 	@touch $@
 
 study: install
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/imprint study $(STUDY)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/imprint study $(STUDY)$(if $(ONLY),.$(ONLY))
 
 plan: install
-	@$(BIN)/imprint plan $(STUDY)
+	@$(BIN)/imprint plan $(STUDY)$(if $(ONLY),.$(ONLY))
 
 check: install
 	$(BIN)/ruff check .

@@ -17,7 +17,7 @@ except ImprintError as error:
 
 
 wildcard_constraints:
-    unit=r"[A-Za-z0-9_\-]+",
+    unit=r"[A-Za-z0-9_.\-]+",
 
 
 include: "rules/common.smk"

@@ -24,8 +24,10 @@ RECIPES = {
         "rest": ADAM,
     },
     "soap": {
-        "update": "pytorch_optimizer:SOAP",
-        "hyper": {"lr": 3e-3, "betas": [0.95, 0.95], "weight_decay": 0.0, "precondition_frequency": 10},
+        "update": "soap",
+        "hyper": {"lr": 3e-3, "betas": [0.95, 0.95], "precondition_frequency": 10},
+        "sees": "matrices",
+        "rest": ADAM,
     },
 }
 

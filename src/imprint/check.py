@@ -21,7 +21,8 @@ def check(study: Study, root: Path) -> None:
     """
     known = _references(root / "references.bib")
     for name, experiment in study.experiments.items():
-        file = root / "experiments" / f"{name}.yaml"
+        stem, _, part = name.partition(".")
+        file = root / "experiments" / f"{stem}.yaml"
         try:
             for key in experiment.sources:
                 if key not in known:
@@ -34,7 +35,7 @@ def check(study: Study, root: Path) -> None:
                 _check_claim(f"claims.{key}", claim, experiment, measures, "stages" in task.literals["VIEWS"])
             _check_repeats(experiment)
         except StudyError as error:
-            raise StudyError(f"{file}: {error}") from None
+            raise StudyError(f"{file}: {f'task {part}: ' if part else ''}{error}") from None
 
 
 def _references(file: Path) -> list[str]:

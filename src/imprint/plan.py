@@ -281,7 +281,15 @@ def resolve(name: str, experiment: Experiment) -> dict:
     for key, claim in experiment.claims.items():
         resolved["claims"][key]["at"] = experiment.modes(claim)
     seeds = [seed for block in experiment.blocks for seed in block]
-    return {**resolved, "name": name, "seeds": seeds, "blocks": experiment.blocks, "probes": experiment.probe_options}
+    task = name.partition(".")[2]
+    return {
+        **resolved,
+        "name": name,
+        "title": f"{experiment.title} ({task.replace('_', ' ')})" if task else experiment.title,
+        "seeds": seeds,
+        "blocks": experiment.blocks,
+        "probes": experiment.probe_options,
+    }
 
 
 def arrangement(resolved: dict) -> dict:

@@ -21,6 +21,7 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 TUNING = 1000
+COMMON = {"title", "question", "sources", "seeds", "claims", "tasks", "tiers", "open", "deviations"}
 NONNEGATIVE_HYPER = {"lr", "weight_decay", "momentum", "eps", "rho", "alpha"}
 
 
@@ -220,7 +221,13 @@ class Experiment(Strict):
     search: Search | None = None
     select: dict[Name, dict[str, float | str]] = {}
     snapshots: dict[Name, SnapshotRule] = {}
+    deviations: list[str] = []
     open: bool = True
+
+    @field_validator("snapshots", mode="before")
+    @classmethod
+    def _one_each(cls, value: object) -> object:
+        return spread(value) if isinstance(value, dict) else value
 
     @field_validator("seeds")
     @classmethod
@@ -297,6 +304,18 @@ class Study(Strict):
     experiments: dict[str, Experiment]
 
 
+def spread(snapshots: dict) -> dict:
+    """Return snapshot rules with one value each: ``path: {step: [10, 20]}`` is ``path_10`` and ``path_20``."""
+    single = {}
+    for name, rule in snapshots.items():
+        lists = {key: value for key, value in rule.items() if isinstance(value, list)} if isinstance(rule, dict) else {}
+        if not lists:
+            single[name] = rule
+        for key, values in lists.items():
+            single |= {f"{name}_{str(value).replace('.', '_')}": {**rule, key: value} for value in values}
+    return single
+
+
 def seed_block(block: int | str) -> list[int]:
     """Return the seeds of a block: ``3``, ``"3"``, ``"0-7"``.
 
@@ -352,7 +371,8 @@ def load(root: Path, study: str | None = None) -> Study:
 
     Args:
         root: the folder of ``config.yaml``.
-        study: an entry of ``studies``; default is the one that ``config.yaml`` names.
+        study: an entry of ``studies``; default is the one that ``config.yaml`` names. ``core.forgetting`` is that
+            entry with one of its experiments only.
 
     Raises:
         StudyError: naming file, key, value and the nearest allowed values.
@@ -361,12 +381,14 @@ def load(root: Path, study: str | None = None) -> Study:
 
     file = root / "config.yaml"
     config = parse(Config, documents.load(file), file)
-    name = study or config.study
+    name, _, only = (study or config.study).partition(".")
+    name = name or config.study
     if name not in config.studies:
         raise StudyError(f"{file}: study: {name!r} is not in studies; {nearest(name, config.studies)}")
     entry = config.studies[name]
     recipes = read_recipes(root / "recipes.yaml")
-    experiments = _experiments(root / "experiments", entry, file, {each.tier for each in config.studies.values()})
+    experiments = _experiments(root / "experiments", entry, file, {each.tier for each in config.studies.values()}, only)
+    name = f"{name}.{only}" if only else name
     experiments = {key: _with_recipes(value, config.recipes) for key, value in experiments.items()}
     machine = {"device": _device(config.device), "allow": sorted(set(config.allow))}
     loaded = Study(name=name, tier=entry.tier, **machine, recipes=recipes, experiments=experiments)
@@ -398,13 +420,16 @@ def read_recipes(file: Path) -> dict[str, Recipe]:
     }
 
 
-def _experiments(folder: Path, entry: StudyEntry, config: Path, known: set[str]) -> dict[str, Experiment]:
+def _experiments(folder: Path, entry: StudyEntry, config: Path, known: set[str], only: str) -> dict[str, Experiment]:
     files = {file.stem: file for file in sorted(folder.glob("*.yaml"))}
     names = list(files) if entry.experiments == "all" else entry.experiments
-    experiments = {}
     for name in names:
         if name not in files:
             raise StudyError(f"{config}: experiments: {name!r} has no file in {folder}; {nearest(name, files)}")
+    if only and only not in names:
+        raise StudyError(f"study: {only!r} is not one of its experiments; {nearest(only, names)}")
+    experiments = {}
+    for name in [only] if only else names:
         content = documents.load(files[name])
         tiers = content.pop("tiers", None) or {}
         for tier in tiers:
@@ -412,8 +437,48 @@ def _experiments(folder: Path, entry: StudyEntry, config: Path, known: set[str])
                 raise StudyError(f"{files[name]}: tiers: {tier!r} is the tier of no study; {nearest(tier, known)}")
         if entry.tier in tiers:
             content = documents.merge(content, tiers[entry.tier])
-        experiments[name] = parse(Experiment, content, files[name])
+        experiments |= {
+            key: parse(Experiment, part, files[name]) for key, part in by_task(name, content, files[name]).items()
+        }
     return experiments
+
+
+def by_task(name: str, content: dict, file: Path) -> dict[str, dict]:
+    """Return an experiment by its tasks: ``{"name.task": content}``, or itself where ``tasks`` names none.
+
+    What ``tasks`` says of a task is laid over the experiment; a claim goes to the tasks that its ``task`` names.
+
+    Raises:
+        StudyError: if a task changes what all share, or a claim does not say which tasks it is about.
+    """
+    content = dict(content)
+    tasks = content.pop("tasks", None)
+    claims = content.get("claims") or {}
+    for key, claim in claims.items():
+        named = claim.get("task") if isinstance(claim, dict) else None
+        for task in [named] if isinstance(named, str) else named or [None]:
+            if task != ("all" if tasks else None) and task not in (tasks or {}):
+                raise StudyError(f"{file}: claims.{key}.task: {task!r} is no task; {nearest(str(task), tasks or ())}")
+    if not tasks:
+        return {name: content}
+    for task, change in tasks.items():
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", str(task)):
+            raise StudyError(f"{file}: tasks: {task!r} is no name; use lower-case letters, digits and _")
+        common = sorted(set(change or {}) & COMMON)
+        if common:
+            raise StudyError(f"{file}: tasks.{task}: {common[0]!r} is common to all tasks; give it once, outside")
+    return {
+        f"{name}.{task}": {**documents.merge(content, change or {}), "claims": _about(claims, task)}
+        for task, change in tasks.items()
+    }
+
+
+def _about(claims: dict, task: str) -> dict:
+    own = {}
+    for key, claim in claims.items():
+        if claim["task"] == "all" or task in ([claim["task"]] if isinstance(claim["task"], str) else claim["task"]):
+            own[key] = {field: value for field, value in claim.items() if field != "task"}
+    return own
 
 
 def _with_recipes(experiment: Experiment, added: list[str]) -> Experiment:

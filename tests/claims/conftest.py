@@ -67,7 +67,7 @@ class Toy:
         """Verdict rows of `claims` on `values`; options go to `small_atlas`."""
         where = {key: options.pop(key) for key in ("recipes", "seeds") if key in options}
         experiment = self.spec(claims, **where | options.pop("experiment", {}))
-        return evaluate(self.atlas(values, **where, **options), experiment, alpha)
+        return evaluate(self.atlas(values, **where, **options), experiment, alpha=alpha)
 
     def row(self, expect, difference, *, relative=False, attrs=None, base=0.0, **more):
         """The one row of muon - adam with these differences."""

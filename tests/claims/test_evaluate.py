@@ -415,3 +415,22 @@ def test_refuses_a_foreign_atlas(toy):
     del atlas["toy"]["training"]
     with pytest.raises(ClaimError, match="experiment toy: the atlas has no training/status; gather it again"):
         evaluate(atlas, experiment)
+
+
+def test_claims_of_all_tasks_are_one_family(toy):
+    rng = np.random.default_rng(0)
+    parts, groups = [], {}
+    for task in ("few", "many"):
+        adam = rng.normal(size=8)
+        values = {"a.x": ([adam + rng.normal(0.5, 1, 8), adam], {"prefer": "high", "units": "1"})}
+        groups[f"/toy.{task}"] = toy.atlas(values)["toy"]
+        claim = {"measure": "a.x", "contrast": ["muon", "adam"], "expect": {"greater_by": 0.1}}
+        parts.append({**toy.spec({"c": claim}), "name": f"toy.{task}"})
+    atlas = xr.DataTree.from_dict(groups)
+    rows = combine([evaluate(atlas, *parts)])
+    assert rows["experiment"].tolist() == ["toy.few", "toy.many"]
+    assert rows["family"].tolist() == [2, 2]
+    assert rows["p_holm"].nunique() == 1
+    alone = [evaluate(atlas, part) for part in parts]
+    assert all(row["family"].tolist() == [1] for row in alone)
+    assert (rows["p_adjusted"].to_numpy() >= [row["p_adjusted"].item() for row in alone]).all()

@@ -13,7 +13,7 @@ from imprint.claims.readings import ClaimError, Mode, Reading, Readings, unknown
 from imprint.claims.verdict import BOUND_FORMS, CONTRAST_FORMS, verdict
 
 
-def evaluate(atlas: xr.DataTree, experiment: dict, alpha: float = 0.05) -> pd.DataFrame:
+def evaluate(atlas: xr.DataTree, *parts: dict, alpha: float = 0.05) -> pd.DataFrame:
     """Judge every claim of an experiment at every comparison mode it names.
 
     Differences are paired by seed; a value claim is tested against its bound (``within`` against both, and
@@ -22,7 +22,8 @@ def evaluate(atlas: xr.DataTree, experiment: dict, alpha: float = 0.05) -> pd.Da
 
     Args:
         atlas: Groups ``/<experiment>/<probe>`` with dims (stop, select, recipe, seed, snapshot, ...).
-        experiment: The resolved experiment: name, recipes, seeds, stop, select, snapshots, claims.
+        parts: The resolved experiment, one part for each of its tasks, with the same seeds: name, recipes, seeds,
+            stop, select, snapshots, claims.
         alpha: One-sided level; intervals have level ``1 - 2 alpha``, two-sided p are compared
             with ``2 alpha``.
 
@@ -35,10 +36,11 @@ def evaluate(atlas: xr.DataTree, experiment: dict, alpha: float = 0.05) -> pd.Da
     Raises:
         ClaimError: If a claim names what is not there, or asks what its form cannot answer.
     """
-    readings = Readings(atlas, experiment)
     rows = [
         row
-        for name, claim in experiment["claims"].items()
+        for part in parts
+        for readings in [Readings(atlas, part)]
+        for name, claim in part["claims"].items()
         for mode in readings.modes(name, claim.get("at"))
         for row in _rows(readings, name, claim, mode)
     ]
@@ -56,9 +58,10 @@ def combine(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """
     full = pd.concat([table.frame([]), *tables], ignore_index=True).astype(table.COLUMNS)
     claims = full["kind"] == "claim"
-    smallest = full[claims].groupby("experiment", sort=False)["p_adjusted"].min().dropna()
+    of = full["experiment"].str.replace(r"\..*", "", regex=True)
+    smallest = full[claims].groupby(of, sort=False)["p_adjusted"].min().dropna()
     between = dict(zip(smallest.index, holm(smallest.to_numpy()), strict=True))
-    full["p_holm"] = full["experiment"].map(between).where(claims).astype(float)
+    full["p_holm"] = of.map(between).where(claims).astype(float)
     return full
 
 

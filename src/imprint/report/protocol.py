@@ -23,6 +23,7 @@ def declared(experiment: dict) -> list[tuple[str, str]]:
         ("snapshots", rules(experiment["snapshots"]) or "the ends of training (and of each task)"),
         ("probes", ", ".join(probe.replace("_", " ") for probe in experiment["probes"])),
     ]
+    pairs += [("deviation", text) for text in experiment.get("deviations", [])]
     if experiment.get("sources"):
         pairs.append(("sources", ", ".join(experiment["sources"])))
     return pairs

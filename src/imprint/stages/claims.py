@@ -11,6 +11,9 @@ def main(argv: list[str]) -> None:
     work = job("claims", argv)
     (path,) = work.inputs["atlas"]
     atlas = store.read_tree(path)
-    frames = [evaluate(atlas, experiment) for experiment in work.plan["experiments"].values() if experiment["claims"]]
+    families: dict[str, list[dict]] = {}
+    for name, part in work.plan["experiments"].items():
+        families.setdefault(name.partition(".")[0], []).append(part)
+    frames = [evaluate(atlas, *parts) for parts in families.values() if any(part["claims"] for part in parts)]
     work.out.parent.mkdir(parents=True, exist_ok=True)
     table.write(combine(frames), work.out)
