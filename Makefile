@@ -6,12 +6,13 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install study plan check test lock
+.PHONY: help install study plan findings check test lock
 
 help:
 	@echo "make study [STUDY=core]  run a study, print the path of its report (ONLY=forgetting: one experiment of it)"
 	@echo "make test                run the test suite"
 	@echo "make plan  [STUDY=core]  show what would run, and why"
+	@echo "make findings STUDY=core put the pages of its experiments into docs/findings"
 	@echo "make check               what every commit must pass, in two minutes"
 	@echo "make lock                write the pins from this environment"
 
@@ -31,6 +32,9 @@ study: install
 
 plan: install
 	@$(BIN)/imprint plan $(STUDY)$(if $(ONLY),.$(ONLY))
+
+findings: install
+	@$(BIN)/imprint findings $(STUDY)$(if $(ONLY),.$(ONLY))
 
 check: install
 	$(BIN)/ruff check .

@@ -32,6 +32,7 @@ include: "rules/gather.smk"
 include: "rules/claims.smk"
 include: "rules/figure.smk"
 include: "rules/report.smk"
+include: "rules/finding.smk"
 include: "rules/publish.smk"
 
 

@@ -103,3 +103,15 @@ def test_snapshots_by_lists(project):
         "low_1": {"train_loss": 1.0},
         "early": {"step": 3},
     }
+
+
+def test_a_page_shows_the_figure_that_its_experiment_names(project):
+    (page,) = project.plan().units["finding"].values()
+    assert [unit.spec["experiment"] for unit in page.inputs["figures"]] == ["toy.few"]
+    project.toy["tasks"]["many"]["figure"] = "learning_curves"
+    (page,) = project.plan().units["finding"].values()
+    (figure,) = page.inputs["figures"]
+    assert (figure.spec["experiment"], figure.spec["figure"]) == ("toy.many", "learning_curves")
+    project.toy["tasks"]["many"]["figure"] = "learning_curve"
+    with pytest.raises(StudyError, match="'learning_curve' is not drawn; did you mean 'learning_curves'"):
+        project.plan()

@@ -10,9 +10,15 @@ from pathlib import Path
 from imprint.errors import ImprintError, nearest
 
 STAGES = (
-    "data", "recipe", "search", "select", "train", "probe", "gather", "claims", "figure", "report", "publish", "freeze"
+    "data", "recipe", "search", "select", "train", "probe", "gather", "claims", "figure", "report", "finding", "publish",
+    "freeze",
 )  # fmt: skip
-COMMANDS = {"plan": "show what a study would run, and why", "study": "run a study", "recipes": "list the recipes"}
+COMMANDS = {
+    "plan": "show what a study would run, and why",
+    "study": "run a study",
+    "recipes": "list the recipes",
+    "findings": "put the pages of a finished study into docs/findings",
+}
 
 
 def usage() -> str:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imprint import code_version, plugins
-from imprint.errors import StudyError
+from imprint.errors import StudyError, nearest
 from imprint.identity import Unit, digest
 from imprint.recipes.names import modules as recipe_modules
 from imprint.recipes.names import update_path
 from imprint.study import TUNING, Experiment, Recipe, Study, load
 
 REPORT_FILES = ("report/template.html",)
-PRODUCTS = ("gather", "claims", "figure", "report", "publish")
+PRODUCTS = ("gather", "claims", "figure", "report", "finding", "publish")
 LIBRARIES = {
     "data": ("numpy", "scikit-learn"),
     "recipe": ("torch",),
@@ -27,6 +27,7 @@ LIBRARIES = {
     "claims": ("numpy", "scipy"),
     "figure": ("matplotlib", "seaborn"),
     "report": ("jinja2",),
+    "finding": ("jinja2",),
     "publish": (),
 }
 
@@ -221,8 +222,27 @@ class Planner:
         spec = self.coded("report", {"study": name, "experiments": digest(resolved)}, files=REPORT_FILES)
         inputs = {"atlas": [atlas], "claims": [claims], "figures": figures}
         report = self.add(Unit("report", name, spec, inputs, name))
-        inputs = {"report": [report], "claims": [claims], "atlas": [atlas], "figures": figures}
+        families = {part.partition(".")[0]: None for part in resolved}
+        findings = [self.finding(family, resolved, claims, figures) for family in families]
+        inputs = {"report": [report], "claims": [claims], "atlas": [atlas], "figures": figures, "findings": findings}
         self.add(Unit("publish", name, self.coded("publish", {"study": name}), inputs, name))
+
+    def finding(self, name: str, resolved: dict[str, dict], claims: Unit, figures: list[Unit]) -> Unit:
+        """Plan the page of one experiment with the figure that it names, else the first of its own probes."""
+        parts = {key: value for key, value in resolved.items() if key.partition(".")[0] == name}
+        drawn = [figure for figure in figures if figure.spec["experiment"] in parts]
+        wanted = {(key, value["figure"]) for key, value in parts.items() if "figure" in value}
+        chosen = [figure for figure in drawn if (figure.spec["experiment"], figure.spec["figure"]) in wanted]
+        if wanted and not chosen:
+            names = sorted({figure.spec["figure"] for figure in drawn})
+            asked = sorted(figure for _, figure in wanted)[0]
+            raise StudyError(f"experiments/{name}.yaml: figure: {asked!r} is not drawn; {nearest(asked, names)}")
+        own = sorted(drawn, key=lambda figure: not plugins.find("figures", figure.spec["figure"]).literals["PROBES"])
+        figure = (chosen or own)[0]
+        spec = {"study": self.study.name, "experiment": name, "figure": figure.spec["figure"], "content": digest(parts)}
+        spec = self.coded("finding", spec)
+        inputs = {"claims": [claims], "figures": [figure]}
+        return self.add(Unit("finding", f"{self.study.name}-{name}", spec, inputs, f"{self.study.name} {name}"))
 
     def figures(self) -> Iterator[tuple[plugins.Plugin, str]]:
         """Yield each figure with the experiment that it shows; an empty name is the whole study."""
@@ -343,6 +363,8 @@ def input_paths(plan: Plan, unit: Unit) -> list[str]:
     paths = [other.path for units in unit.inputs.values() for other in units]
     for figure in unit.inputs.get("figures", []):
         paths += [str(Path(figure.path).with_suffix(suffix)) for suffix in (".png", ".csv")]
+    for page in unit.inputs.get("findings", []):
+        paths += [str(Path(page.path).with_suffix(suffix)) for suffix in (".png", ".csv")]
     if unit.stage in PRODUCTS:
         paths.append(frozen_for(plan, unit).path)
     return paths

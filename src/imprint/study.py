@@ -222,6 +222,7 @@ class Experiment(Strict):
     select: dict[Name, dict[str, float | str]] = {}
     snapshots: dict[Name, SnapshotRule] = {}
     deviations: list[str] = []
+    figure: str | None = None
     open: bool = True
 
     @field_validator("snapshots", mode="before")

@@ -14,7 +14,7 @@ IMAGES, LINES = "experiments/images.yaml", "experiments/lines.yaml"
 SPARSITY = "src/imprint/probes/weights/sparsity.py"
 
 PUBLISHED = ("publish",)
-DRAWN = ("figure", "report", "publish")
+DRAWN = ("figure", "finding", "report", "publish")
 JUDGED = ("freeze", "claims", *DRAWN)
 GATHERED = ("gather", *JUDGED)
 
@@ -35,9 +35,12 @@ class Mine(torch.optim.Optimizer):
 
 
 def counted(project, products=(), **jobs):
-    """Expected jobs: of the cells as given, of the products one each, and every figure."""
-    figures = len(list((project / "results/tiny/figures").glob("*.svg")))
-    return jobs | {rule: figures if rule == "figure" else 1 for rule in products}
+    """Expected jobs: of the cells as given, of the products one each, and every figure and finding."""
+    many = {
+        "figure": len(list((project / "results/tiny/figures").glob("*.svg"))),
+        "finding": len(list((project / "results/tiny/findings").glob("*.md"))),
+    }
+    return jobs | {rule: many.get(rule, 1) for rule in products}
 
 
 def test_the_copy_runs_its_own_code(project):
@@ -266,7 +269,7 @@ def test_the_name_of_an_experiment(project):
 
 def test_the_code_of_one_figure(project):
     project.append("src/imprint/figures/margin_ratio.py", "\nLIMIT = 3\n")
-    assert project.jobs() == {"figure": 1, "report": 1, "publish": 1}
+    assert project.jobs() == {"figure": 1, "finding": 1, "report": 1, "publish": 1}, "the page shows that figure"
 
 
 def test_the_template_of_the_report(project):

@@ -81,7 +81,7 @@ def test_what_reruns_after_a_change_gives_what_a_run_from_nothing_gives(project)
     project.append("src/imprint/figures/margin_ratio.py", "\nLIMIT = 3\n")
     project.study()
     stepwise = published(project.results())
-    for stage in ("plan", "gather", "claims", "figure", "report", "publish"):
+    for stage in ("plan", "gather", "claims", "figure", "finding", "report", "publish"):
         shutil.rmtree(project / "results/store" / stage)
     shutil.rmtree(project / "results/tiny")
     project.study()
@@ -91,7 +91,7 @@ def test_what_reruns_after_a_change_gives_what_a_run_from_nothing_gives(project)
 
 def test_warm_and_cold_runs_give_the_same_bytes(project, finished):
     """Three trainings are run again, each in a process of its own: float32 and float64."""
-    for stage in ("plan", "probe", "gather", "claims", "figure", "report", "publish"):
+    for stage in ("plan", "probe", "gather", "claims", "figure", "finding", "report", "publish"):
         shutil.rmtree(project / "results/store" / stage)
     for file in project.stores("train"):
         if "-Adam-" not in file.name:

@@ -21,6 +21,7 @@ def main(argv: list[str]) -> None:
     for role, name in (("report", "report.html"), ("claims", "claims.csv")):
         _copy(work.inputs[role][0], folder / name)
     _figures(work, folder)
+    _findings(work, folder / "findings")
     _index(work, folder / "index.csv")
     scratch = folder / ".atlas.part"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -42,6 +43,14 @@ def _figures(work: Job, folder: Path) -> None:
     for svg in work.inputs["figures"]:
         for suffix in (".svg", ".png", ".csv"):
             _copy(svg.with_suffix(suffix), target / (svg.stem.rpartition("-")[0] + suffix))
+
+
+def _findings(work: Job, target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    for page in work.inputs["findings"]:
+        name = page.stem.rpartition("-")[0].removeprefix(f"{work.spec['study']}-")
+        for suffix in (".md", ".png", ".csv"):
+            _copy(page.with_suffix(suffix), target / (name + suffix))
 
 
 def _index(work: Job, path: Path) -> None:

@@ -1,0 +1,35 @@
+"""finding: the page of one experiment, its figure and its verdicts."""
+
+import importlib
+import shutil
+from pathlib import Path
+
+from imprint import store
+from imprint.claims import table
+from imprint.report import finding
+from imprint.stages.common import Job, job
+
+
+def main(argv: list[str]) -> None:
+    """Write ``<unit>.png`` and ``<unit>.csv`` beside ``<unit>.md``."""
+    work = job("finding", argv)
+    name = work.spec["experiment"]
+    parts = [part for key, part in work.plan["experiments"].items() if key.partition(".")[0] == name]
+    (verdicts,), (figure,) = work.inputs["claims"], work.inputs["figures"]
+    claims = table.read(verdicts)
+    own = claims[claims["experiment"].isin([part["name"] for part in parts])]
+    seconds = finding.wall_times(_stores(work, name), work.out.parents[2] / "benchmarks")
+    work.out.parent.mkdir(parents=True, exist_ok=True)
+    table.write(own, work.out.with_suffix(".csv"))
+    with store.replacing(work.out.with_suffix(".png")) as scratch:
+        shutil.copyfile(figure.with_suffix(".png"), scratch)
+    with store.replacing(work.out) as scratch:
+        caption = importlib.import_module(f"imprint.figures.{work.spec['figure']}").CAPTION
+        page = finding.page(work.spec["study"], parts, own, seconds, f"{name}.png", caption)
+        scratch.write_text(page, encoding="utf-8")
+
+
+def _stores(work: Job, name: str) -> list[Path]:
+    """Return what was searched, selected, trained and probed for this experiment."""
+    places = work.plan["places"]
+    return sorted({Path(place["file"]) for place in places if place["experiment"].partition(".")[0] == name})

@@ -1,0 +1,83 @@
+"""The page of one experiment: every verdict once, protocol, deviations, cost; and the index of pages."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from imprint.claims import table
+from imprint.commands import findings
+from imprint.report import finding
+
+
+@pytest.fixture
+def slabs(study):
+    """The example's slabs: resolved experiment and verdicts."""
+    _, claims, experiments = study
+    return experiments["slabs"], claims[claims["experiment"] == "slabs"]
+
+
+def rows(page):
+    return [line for line in page.splitlines() if line.startswith("| ") and "**" in line]
+
+
+def test_every_verdict_is_there_once(slabs):
+    experiment, claims = slabs
+    page = finding.page("core", [experiment], claims, {}, "slabs.png", "What is read.")
+    assert page.startswith(f"# {experiment['title']}\n")
+    assert len(rows(page)) == len(claims)
+    for verdict, count in claims["verdict"].value_counts().items():
+        assert sum(f"**{verdict}**" in row for row in rows(page)) == count
+    assert "![What is read.](slabs.png)" in page
+    assert "None is known." in page
+    assert "make study STUDY=core ONLY=slabs" in page
+
+
+def test_all_rows_have_the_columns_of_their_heading(slabs):
+    experiment, claims = slabs
+    for parts in ([experiment], [{**experiment, "name": "slabs.a"}, {**experiment, "name": "slabs.b"}]):
+        own = claims.assign(experiment=parts[0]["name"])
+        lines = finding.page("core.slabs", parts, own, {}, "slabs.png", "").splitlines()
+        heading = next(line for line in lines if line.startswith("| statement"))
+        assert {row.count("|") for row in rows("\n".join(lines))} == {heading.count("|")}
+
+
+def test_tasks_are_told_apart(slabs):
+    experiment, claims = slabs
+    parts = [{**experiment, "name": f"slabs.{key}", "title": f"{experiment['title']} ({key})"} for key in ("a", "b")]
+    page = finding.page("core", parts, claims.assign(experiment="slabs.b"), {}, "slabs.png", "")
+    assert page.startswith(f"# {experiment['title']}\n")
+    assert "\n### a\n" in page and "\n### b\n" in page
+    assert all("| b |" in row for row in rows(page))
+
+
+def test_deviations_and_cost(slabs):
+    experiment, claims = slabs
+    told = {**experiment, "deviations": ["5,000 steps instead of 50,000, for time."]}
+    page = finding.page("core", [told], claims, {"search": 100.0, "train": 27.0}, "slabs.png", "")
+    assert "- 5,000 steps instead of 50,000, for time." in page
+    assert "2 min 7 s of one core: search 1 min 40 s, train 27 s." in page
+
+
+def test_wall_times_are_summed_by_stage(tmp_path):
+    for stage, unit, seconds in (("train", "a-1", 3), ("train", "b-2", 4), ("probe", "c-3", 0.5), ("probe", "d-4", 9)):
+        file = tmp_path / stage / f"{unit}.jsonl"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps({"s": 99}) + "\n" + json.dumps({"s": seconds}) + "\n")
+    stores = [
+        Path(f"results/store/{name}.zarr.zip") for name in ("train/a-1", "train/b-2", "probe/c-3", "probe/gone-5")
+    ]
+    assert finding.wall_times(stores, tmp_path) == {"train": 7.0, "probe": 0.5}
+
+
+def test_the_index_counts_verdicts_and_names_every_claim(slabs, tmp_path):
+    _, claims = slabs
+    table.write(claims, tmp_path / "slabs.csv")
+    text = findings.index(tmp_path)
+    literature = claims[claims["kind"] == "claim"]
+    counts = [str((literature["verdict"] == verdict).sum()) for verdict in findings.board.VERDICTS]
+    controls = claims[claims["kind"] == "control"]
+    out = (controls["verdict"] == "supported").sum()
+    assert f"| [slabs](slabs.md) | {' | '.join(counts)} | {out} of {len(controls)} |" in text
+    for says in literature["says"].unique():
+        assert f"| [slabs](slabs.md) | {says} |" in text
