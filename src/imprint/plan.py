@@ -149,6 +149,7 @@ class Planner:
             "stop": experiment.stop[stop].model_dump(exclude_none=True),
             "snapshots": {key: rule.model_dump(exclude_none=True) for key, rule in experiment.snapshots.items()},
             "evaluate_every": experiment.evaluate_every,
+            **({"keep": sorted(experiment.keep)} if experiment.keep else {}),
             **({"allow": self.study.allow} if self.study.allow else {}),
         }
 
@@ -173,7 +174,7 @@ class Planner:
         """Plan the search: all settings x tuning seeds."""
         seeds = self.tuning(experiment)
         spec = {
-            **fleet,
+            **{key: value for key, value in fleet.items() if key != "keep"},
             "snapshots": {},
             "seeds": seeds,
             "settings": experiment.search.settings,

@@ -221,6 +221,7 @@ class Experiment(Strict):
     search: Search | None = None
     select: dict[Name, dict[str, float | str]] = {}
     snapshots: dict[Name, SnapshotRule] = {}
+    keep: list[Literal["update", "optimizer_state"]] = []
     deviations: list[str] = []
     figure: str | None = None
     open: bool = True

@@ -132,3 +132,9 @@ def test_nothing_is_left_beside_the_file(tmp_path):
         Checkpoint(tmp_path / "deep" / "fleet", 0),
     )
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["fleet"]
+
+
+def test_what_is_kept_beside_the_weights(tmp_path):
+    adam = known_recipes()["adam"]
+    plan = spec(adam, keep=["optimizer_state", "update"], snapshots={"early": {"step": 4}}, evaluate_every=2)
+    check_resumes(tmp_path, plan)

@@ -1,5 +1,7 @@
 """What a fleet leaves on record: the trace, the snapshots, and when each replica is done."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -30,10 +32,16 @@ class Recorder:
         stop: ``{"epochs": n}``, ``{"steps": n}``, or ``{"train_loss": x, "at_most": {"epochs": n}}``; per task.
         snapshots: ``{name: {"step": n} | {"train_loss": x}}`` beyond init, the ends of tasks and branches, and final.
         every: steps between evaluations.
+        keep: what snapshots hold beside the weights: ``update`` (the last change of the weights) and
+            ``optimizer_state`` (what the updates keep for every weight).
+
+    Attributes:
+        weights: of every snapshot, ``[S, N, P]``, NaN where it was not taken.
+        beside: what else the snapshots hold, by name, alike.
     """
 
-    def __init__(self, fleet: Fleet, stop: dict, snapshots: dict, every: int):
-        self.fleet, self.stop, self.declared, self.every = fleet, stop, snapshots, every
+    def __init__(self, fleet: Fleet, stop: dict, snapshots: dict, every: int, keep: Sequence[str] = ()):
+        self.fleet, self.stop, self.declared, self.every, self.keep = fleet, stop, snapshots, every, keep
         self.limits = torch.tensor([fleet.order.steps(stop.get("at_most", stop), s) for s in range(fleet.task.stages)])
         stages = fleet.task.stages
         tasks = [f"task_{stage + 1}" for stage in range(stages)] if stages > 1 else []
@@ -41,6 +49,7 @@ class Recorder:
         self.names = ["init", *snapshots, *tasks, *branches, "final"]
         count = len(fleet)
         self.weights = torch.full((len(self.names), count, fleet.layout.columns), torch.nan, dtype=fleet.task.precision)
+        self.beside: dict[str, Tensor] = {}
         self.steps = torch.full((len(self.names), count), -1)
         self.learned = torch.full((count, stages), torch.nan, dtype=torch.float64)
         self.reached = torch.zeros(count, stages, dtype=torch.bool)
@@ -179,3 +188,17 @@ class Recorder:
             ids = self.fleet.ids[rows]
             self.weights[place, ids] = self.delivered[rows].cpu()
             self.steps[place, ids] = self.fleet.step_count
+            for key, value in self._beside().items():
+                kept = self.beside.setdefault(key, torch.full_like(self.weights, torch.nan))
+                kept[place, ids] = value[rows].cpu()
+
+    def _beside(self) -> dict[str, Tensor]:
+        """Return what is kept beside the weights, by name, ``[R, P]`` of the replicas still training."""
+        compositions = [block.composition for block in self.fleet.blocks]
+        found = {}
+        if "update" in self.keep:
+            found["update"] = torch.cat([composition.change for composition in compositions])
+        if "optimizer_state" in self.keep:
+            states = [composition.held() for composition in compositions]
+            found |= {f"state.{name}": torch.cat([state[name] for state in states]) for name in states[0]}
+        return found

@@ -2,6 +2,7 @@
 
 import torch
 import xarray as xr
+from torch import Tensor
 
 from imprint.fleet.arithmetic import arithmetic
 from imprint.fleet.fleet import Fleet
@@ -21,8 +22,8 @@ def train(
 
     Args:
         task: data, model and loss.
-        spec: of the fleet: recipe, batch_size, executor, block, stop, snapshots, evaluate_every,
-            and what :func:`imprint.fleet.arithmetic.arithmetic` may ``allow``.
+        spec: of the fleet: recipe, batch_size, executor, block, stop, snapshots, evaluate_every, what snapshots
+            ``keep`` beside the weights, and what :func:`imprint.fleet.arithmetic.arithmetic` may ``allow``.
         settings: hyper-parameters of each setting.
         seeds: of each replica within a setting.
         checkpoint: where an interrupted training goes on from.
@@ -34,7 +35,7 @@ def train(
     keep_freed()
     plan = (spec["batch_size"], spec["executor"], spec["stop"], spec["block"])
     fleet = Fleet(task, spec["recipe"], settings, seeds, *plan)
-    recorder = Recorder(fleet, spec["stop"], spec["snapshots"], spec["evaluate_every"])
+    recorder = Recorder(fleet, spec["stop"], spec["snapshots"], spec["evaluate_every"], spec.get("keep", ()))
     if checkpoint:
         checkpoint.read(fleet, recorder)
     with arithmetic(spec.get("allow", []), task.device.type):
@@ -54,11 +55,9 @@ def label(fleet: Fleet, recorder: Recorder) -> xr.Dataset:
         if value is not None:
             attrs = {"long_name": long_name, "units": units}
             variables[name] = ((*replica, "evaluation"), value.reshape(*grid, -1).numpy(), attrs)
-    flat = recorder.weights.reshape(len(recorder.names), *grid, -1).permute(1, 2, 0, 3)
-    for name, value in fleet.layout.unflatten(flat.contiguous()).items():
-        dims = [f"{name}_{axis}" for axis in range(value.dim() - 3)]
-        attrs = {"long_name": f"weights of {name}", "units": "1"}
-        variables[PREFIX + name] = ((*replica, "snapshot", *dims), value.contiguous().numpy(), attrs)
+    variables |= _snapshots(fleet, recorder.weights, PREFIX, "weights")
+    for name, value in recorder.beside.items():
+        variables |= _snapshots(fleet, value, f"{name}.", name.replace("_", " "))
     flags = {"flag_values": list(STATUS.values()), "flag_meanings": "; ".join(STATUS)}
     variables |= {
         "status": (
@@ -94,3 +93,15 @@ def label(fleet: Fleet, recorder: Recorder) -> xr.Dataset:
             "step": ("evaluation", recorder.evaluated),
         },
     )
+
+
+def _snapshots(fleet: Fleet, values: Tensor, prefix: str, what: str) -> dict[str, tuple]:
+    """Return variables by parameter of what the snapshots hold, ``[S, N, P]``."""
+    grid = (len(fleet.settings), len(fleet.seeds))
+    flat = values.reshape(len(values), *grid, -1).permute(1, 2, 0, 3)
+    variables = {}
+    for name, value in fleet.layout.unflatten(flat.contiguous()).items():
+        dims = [f"{name}_{axis}" for axis in range(value.dim() - 3)]
+        attrs = {"long_name": f"{what} of {name}", "units": "1"}
+        variables[prefix + name] = (("setting", "seed", "snapshot", *dims), value.contiguous().numpy(), attrs)
+    return variables

@@ -231,6 +231,24 @@ class Composition:
         found = self.memory["average"] if self.deliver == "average" else self._evaluated()
         return self.parametrized.weights(found) if self.parametrized else found
 
+    def held(self) -> dict[str, Tensor]:
+        """Return what the updates keep for every trained number, by name, ``[R, P]``; NaN where a part keeps none.
+
+        Raises:
+            RecipeError: if what is trained are not the weights, so that its state has not their shapes.
+        """
+        if self.parametrized:
+            raise RecipeError(
+                f"recipe {self.name!r}: its updates see the parametrization, not the weights; "
+                "leave optimizer_state out of keep"
+            )
+        found = {}
+        for name in sorted(set().union(*(owner.holds() for owner in self.parts))):
+            found[name] = torch.full_like(self.trained, torch.nan)
+            for owner in self.parts:
+                found[name][:, owner.columns] = owner.held(name, self.trained)[:, owner.columns]
+        return found
+
     def _evaluated(self) -> Tensor:
         kept = self.trained.clone()
         self._switch("eval")

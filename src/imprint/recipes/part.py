@@ -262,6 +262,30 @@ class Part:
         optimizer.param_groups = [group for group, _ in staying]
         self.rates = [rate for _, rate in staying]
 
+    def held(self, name: str, like: Tensor) -> Tensor:
+        """Return a tensor of the optimizers' state that has its parameters' shape, as columns like ``[R, P]``.
+
+        NaN where a parameter has none of that name.
+        """
+        found = torch.full_like(like, torch.nan)
+        optimizers = self.optimizers if self.sees == "network" else self.optimizers * len(self.owners)
+        for optimizer, (group, place) in zip(optimizers, self.owners, strict=True):
+            for parameter, view in zip(group["params"], self._views(found, *place), strict=True):
+                value = optimizer.state.get(parameter, {}).get(name)
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    view.copy_(value)
+        return found
+
+    def holds(self) -> set[str]:
+        """Return the names of the tensors in the optimizers' state that have their parameter's shape."""
+        return {
+            name
+            for optimizer in self.optimizers
+            for parameter, values in optimizer.state.items()
+            for name, value in values.items()
+            if isinstance(value, Tensor) and value.dim() and value.shape == parameter.shape
+        }
+
     def stored(self) -> list[dict]:
         """Return the optimizers' states; tensors and plain values."""
         return [optimizer.state_dict() for optimizer in self.optimizers]
