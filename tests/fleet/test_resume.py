@@ -137,4 +137,4 @@ def test_nothing_is_left_beside_the_file(tmp_path):
 def test_what_is_kept_beside_the_weights(tmp_path):
     adam = known_recipes()["adam"]
     plan = spec(adam, keep=["optimizer_state", "update"], snapshots={"early": {"step": 4}}, evaluate_every=2)
-    check_resumes(tmp_path, plan)
+    check_resumes(tmp_path / "fleet", plan)
