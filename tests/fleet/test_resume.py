@@ -46,6 +46,7 @@ def check_resumes(path, plan, settings=SETTINGS, step=7, lag=0, **options):
     return counting.calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe(tmp_path, name):
     bias = RECIPES[name].get("sees") != "matrices" or "rest" in RECIPES[name]

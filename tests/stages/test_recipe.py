@@ -53,6 +53,7 @@ def refused(bench, recipe, message):
 # ---------------------------------------------------------------- what passes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in known_recipes() if name != "spectral_limit"])
 def test_known_recipes(bench, name):
     result = prove(bench, known_recipes()[name])
