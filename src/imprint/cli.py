@@ -10,8 +10,8 @@ from pathlib import Path
 from imprint.errors import ImprintError, nearest
 
 STAGES = (
-    "data", "recipe", "search", "select", "train", "probe", "gather", "claims", "figure", "report", "finding", "publish",
-    "freeze",
+    "data", "recipe", "search", "select", "train", "probe", "gather", "claims", "figure", "report", "finding",
+    "publish", "freeze",
 )  # fmt: skip
 COMMANDS = {
     "plan": "show what a study would run, and why",
