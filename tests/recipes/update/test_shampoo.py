@@ -4,7 +4,7 @@ import pytest
 import pytorch_optimizer
 import torch
 
-from imprint.recipes.update.shampoo import Shampoo, inverse_root
+from imprint.recipes.update.shampoo import Shampoo, eigenvectors, inverse_root
 
 SHAPES = [(6, 6), (8, 3), (3, 8)]
 
@@ -138,3 +138,27 @@ def test_inverse_root_of_a_diagonal():
 def test_unknown_variants_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Shampoo([torch.nn.Parameter(torch.zeros(2, 2))], **options)
+
+
+def test_a_matrix_on_which_eigh_fails_is_taken_in_double_precision(monkeypatch):
+    """LAPACK fails on few matrices, and on others from version to version: the failure is made, the rest is real."""
+    real = torch.linalg.eigh
+    draw = torch.randn(4, 5, 5, generator=torch.Generator().manual_seed(0))
+    matrices = draw @ draw.mT
+    hard, hopeless = matrices[1, 0, 0].item(), matrices[3, 0, 0].item()
+
+    def failing(matrix):
+        corners = matrix[..., 0, 0].flatten().tolist()
+        if hopeless in corners or (hard in corners and matrix.dtype == torch.float32):
+            raise torch.linalg.LinAlgError("the algorithm failed to converge")
+        return real(matrix)
+
+    expected = real(matrices)
+    monkeypatch.setattr(torch.linalg, "eigh", failing)
+    values, vectors = eigenvectors(matrices)
+    for row in (0, 2):
+        assert torch.equal(values[row], expected[0][row]) and torch.equal(vectors[row], expected[1][row])
+    assert values.dtype == vectors.dtype == torch.float32
+    # single precision, eigenvalues near ten
+    torch.testing.assert_close(values[1], real(matrices[1].double())[0].float(), rtol=1e-5, atol=1e-5)
+    assert torch.isnan(values[3]).all() and torch.isnan(vectors[3]).all()

@@ -1,5 +1,7 @@
 """Shampoo (Gupta, Koren and Singer 2018), its variants declared, batched over replicas."""
 
+import contextlib
+
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -11,8 +13,27 @@ def eigenvectors(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Return eigenvalues ``[..., n]``, ascending, and eigenvectors of symmetric ``[..., n, n]``; NaN if not finite."""
     finite = torch.isfinite(matrix.abs().amax((-2, -1), keepdim=True))
     identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
-    values, vectors = torch.linalg.eigh(torch.where(finite, matrix, identity))
+    usable = torch.where(finite, matrix, identity)
+    try:
+        values, vectors = torch.linalg.eigh(usable)
+    except torch.linalg.LinAlgError:
+        values, vectors = _one_by_one(usable)
     return values.masked_fill_(~finite.squeeze(-1), torch.nan), vectors.masked_fill_(~finite, torch.nan)
+
+
+def _one_by_one(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what eigh does, in double precision for a matrix on which it does not converge; NaN if that fails too.
+
+    In single precision it can fail on benign matrices, such as those with rows of zeros.
+    """
+    stacked = matrix.reshape(-1, *matrix.shape[-2:])
+    values, vectors = torch.full_like(stacked[..., 0], torch.nan), torch.full_like(stacked, torch.nan)
+    for row, one in enumerate(stacked):
+        for precision in (matrix.dtype, torch.float64):
+            with contextlib.suppress(torch.linalg.LinAlgError):
+                values[row], vectors[row] = torch.linalg.eigh(one.to(precision))
+                break
+    return values.view(matrix.shape[:-1]), vectors.view(matrix.shape)
 
 
 def inverse_root(matrix: Tensor, power: float, eps: float) -> Tensor:
