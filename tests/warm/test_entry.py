@@ -92,7 +92,7 @@ def test_signals_reach_the_child(bench, address, number):
     client = bench.start("tick", file, address=address, stderr=subprocess.DEVNULL)
     child, _ = bench.ticking(file)
     client.send_signal(number)
-    assert client.wait(20) == 128 + number
+    assert client.wait(60) == 128 + number
     bench.assert_still(file, child)
 
 
@@ -101,7 +101,7 @@ def test_the_child_may_handle_a_signal(bench, address):
     client = bench.start("handle", file, address=address)
     bench.ticking(file)
     client.terminate()
-    assert client.wait(20) == 7
+    assert client.wait(60) == 7
 
 
 def test_client_killed_ends_the_child_and_its_family(bench, address):
@@ -110,7 +110,7 @@ def test_client_killed_ends_the_child_and_its_family(bench, address):
     child, _ = bench.ticking(file)
     grandchild, _ = bench.ticking(family)
     client.kill()
-    client.wait(20)
+    client.wait(60)
     bench.assert_still(file, child, grandchild)
     bench.assert_still(family)
 
@@ -121,7 +121,7 @@ def test_shell_killed_ends_the_child(bench, address):
     shell = subprocess.Popen(["bash", "-c", script], cwd=bench.folder, env=bench.environment(address))
     child, _ = bench.ticking(file)
     shell.kill()
-    shell.wait(20)
+    shell.wait(60)
     bench.assert_still(file, child)
 
 
@@ -130,7 +130,7 @@ def test_helper_killed_ends_child_and_client(bench, address):
     client = bench.start("tick", file, address=address, stderr=subprocess.PIPE)
     child, helper = bench.ticking(file)
     os.kill(helper, signal.SIGKILL)
-    _, stderr = client.communicate(timeout=20)
+    _, stderr = client.communicate(timeout=60)
     assert client.returncode == 1 and "helper ended" in stderr
     bench.assert_still(file, child)
 
@@ -150,5 +150,5 @@ def test_crashes_do_not_touch_the_others(bench, address):
     time.sleep(0.2)
     assert steady.poll() is None and file.stat().st_size > size
     steady.kill()
-    steady.wait(20)
+    steady.wait(60)
     bench.assert_still(file, child)

@@ -44,7 +44,7 @@ def test_a_socket_that_nobody_serves_is_no_helper(bench, address):
     client = bench.start("tick", file, address=address, stderr=subprocess.DEVNULL)
     _, helper = bench.ticking(file)
     os.kill(helper, signal.SIGKILL)
-    client.wait(20)
+    client.wait(60)
     assert Path(address).exists()
     cold, stderr = ran_in_client(bench, address)
     assert cold and "Connection refused" in stderr
@@ -109,7 +109,7 @@ def test_the_end_of_the_server_ends_its_children_and_their_families(bench):
         client = bench.start("tick", file, family, address=address, stderr=subprocess.DEVNULL)
         child, helper = bench.ticking(file)
         grandchild, _ = bench.ticking(family)
-    assert client.wait(20) == 1
+    assert client.wait(60) == 1
     assert not bench.alive(helper)
     bench.assert_still(file, child, grandchild)
     bench.assert_still(family)
@@ -127,8 +127,8 @@ def test_starter_killed_ends_helper_and_children(bench):
     client = bench.start("tick", file, address=address, stderr=subprocess.DEVNULL)
     child, helper = bench.ticking(file)
     starter.kill()
-    starter.communicate(timeout=20)
-    assert client.wait(20) == 1
+    starter.communicate(timeout=60)
+    assert client.wait(60) == 1
     bench.assert_still(file, child)
     bench.until(lambda: not bench.alive(helper))
     bench.until(lambda: not Path(address).parent.exists())
