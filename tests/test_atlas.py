@@ -270,6 +270,7 @@ def fleet(settings, seeds=(1000, 1001), diverged=()):
     return xr.Dataset(
         {
             "learned": (("setting", "seed", "stage_learned"), np.stack([number - 1, number + 1], -1)),
+            "retained": (("setting", "seed", "stage_learned"), np.stack([number / 2, number], -1)),
             "validation_loss": (("setting", "seed", "evaluation"), loss),
             "status": (("setting", "seed"), status),
             "hyper.lr": ("setting", np.geomspace(0.1, 1.0, settings)),
@@ -293,6 +294,8 @@ def choice(settings, chosen, edge):
 def test_searched():
     data = searched(fleet(3, diverged=[(2, 1)]), choice(3, [0, -1], [1, 0]))
     np.testing.assert_array_equal(data["learning_accuracy"], [[0, 1], [10, 11], [20, NAN]])
+    # of the first task, since nothing comes after the last
+    np.testing.assert_array_equal(data["forgetting"], [[-1, -0.5], [4, 4.5], [9, NAN]])
     # the last known loss: one replica has a third evaluation
     np.testing.assert_array_equal(data["validation_loss"], [[77, 1], [10, 11], [20, NAN]])
     np.testing.assert_array_equal(data["chosen"], [0, NAN])
@@ -300,6 +303,11 @@ def test_searched():
     np.testing.assert_allclose(data["lr"], [0.1, 10**-0.5, 1.0], rtol=1e-15)
     assert data["status"].values.tolist() == [[0, 0], [0, 0], [0, 1]]
     assert all(data[name].attrs.get("units") for name in data.data_vars)
+
+
+def test_one_task_has_nothing_to_forget():
+    one = fleet(3).isel(stage_learned=[0])
+    assert "forgetting" not in searched(one, choice(3, [0, -1], [1, 0]))
 
 
 def test_searches_are_merged():

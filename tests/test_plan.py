@@ -87,6 +87,31 @@ def test_edges_of_the_example(project):
     assert set(gathered) == wanted
 
 
+def test_a_probe_across_recipes_reads_the_solutions_of_all(project):
+    project.toy["probes"] = ["performance", "connectivity"]
+    before = project.plan()
+    trained = set(before.units["train"])
+    across = [unit for unit in before.units["probe"].values() if unit.spec["probe"] == "connectivity"]
+    assert len(across) == len(trained) == 6
+    for unit in across:
+        assert unit.spec["others"] == ["sgd", "sgd", "adam", "adam", "plain", "plain"]
+        assert {other.name for other in unit.inputs["others"]} == trained
+        assert unit.inputs["train"][0] in unit.inputs["others"]
+    project.toy["recipes"].remove("plain")
+    made = new(before, project.plan())
+    assert made["probe"] == 4, "those of the two recipes that are left; performance looks at one recipe alone"
+
+
+def test_a_probe_across_recipes_stays_within_its_rule_for_stopping(project):
+    project.toy["probes"] = ["performance", "connectivity"]
+    project.toy["stop"]["longer"] = {"epochs": 3}
+    across = [unit for unit in project.plan().units["probe"].values() if unit.spec["probe"] == "connectivity"]
+    assert len(across) == 12
+    for unit in across:
+        (own,) = unit.inputs["train"]
+        assert {str(other.spec["stop"]) for other in unit.inputs["others"]} == {str(own.spec["stop"])}
+
+
 def test_every_input_is_planned(project):
     made = project.plan()
     paths = {unit.path for units in made.units.values() for unit in units.values()}

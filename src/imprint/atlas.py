@@ -126,6 +126,13 @@ def searched(search: xr.Dataset, select: xr.Dataset) -> xr.Dataset:
             "at_edge": select["at_edge"].astype(float).assign_attrs(select["at_edge"].attrs),
         }
     )
+    if search.sizes["stage_learned"] > 1:
+        lost = (search["learned"] - search["retained"]).isel(stage_learned=slice(None, -1))
+        data["forgetting"] = (
+            lost.mean("stage_learned", skipna=False)
+            .where(finished)
+            .assign_attrs(long_name="mean loss of accuracy on the tasks before the last", **about)
+        )
     for name in search.data_vars:
         if str(name).startswith("hyper."):
             long_name = f"tried {str(name).removeprefix('hyper.')}"

@@ -109,6 +109,7 @@ class Planner:
             for recipe in experiment.recipes:
                 for stop in experiment.stop:
                     self.cell(name, experiment, recipe, stop)
+            self.probes(name, experiment)
         self.products()
         final = next(iter(self.units["publish"].values()))
         return Plan(self.study, self.units, self.entries, final.digest)
@@ -193,14 +194,26 @@ class Planner:
         label = f"{label} seeds {_range(seeds)}"
         train = self.add(Unit("train", self.prefix(experiment, fleet), spec, inputs, label))
         self.entries.append(Entry(name, "training", train, recipe, stop, tuple(seeds)))
-        for probe, options in sorted(experiment.probe_options.items()):
-            plugin = plugins.find("probes", probe)
-            spec = {"probe": probe, "options": plugins.check_options(plugin, options), "task": fleet["task"]}
+
+    def probes(self, name: str, experiment: Experiment) -> None:
+        """Plan the probes of every block; one that looks across recipes gets the solutions of all, of all blocks."""
+        trained = [entry for entry in self.entries if (entry.experiment, entry.kind) == (name, "training")]
+        for entry in trained:
+            fleet, seeds = entry.unit.spec, list(entry.seeds)
+            inputs = {"train": [entry.unit], "data": [self.data(experiment, seeds)]}
             architecture = plugins.find("models", fleet["task"]["model"]["name"]).module
-            spec = self.coded("probe", spec, (plugin.module, architecture))
-            prefix = f"{self.prefix(experiment, fleet)}-{_stem(plugin.module.rpartition('.')[2])}"
-            unit = Unit("probe", prefix, spec, {"train": [train], "data": [data]}, f"{label}: {probe}")
-            self.entries.append(Entry(name, "probe", self.add(unit), recipe, stop, tuple(seeds), probe))
+            for probe, options in sorted(experiment.probe_options.items()):
+                plugin = plugins.find("probes", probe)
+                spec = {"probe": probe, "options": plugins.check_options(plugin, options), "task": fleet["task"]}
+                across = {}
+                if plugin.literals.get("ACROSS"):
+                    others = [other for other in trained if other.stop == entry.stop]
+                    spec["others"] = [other.recipe for other in others]
+                    across = {"others": [other.unit for other in others]}
+                spec = self.coded("probe", spec, (plugin.module, architecture))
+                prefix = f"{self.prefix(experiment, fleet)}-{_stem(plugin.module.rpartition('.')[2])}"
+                unit = self.add(Unit("probe", prefix, spec, inputs | across, f"{entry.unit.label}: {probe}"))
+                self.entries.append(Entry(name, "probe", unit, entry.recipe, entry.stop, entry.seeds, probe))
 
     def products(self) -> None:
         """Plan what is made once per study: atlas, claims, figures, report."""

@@ -12,7 +12,7 @@ from imprint.errors import StudyError, nearest
 
 ROOT = Path(__file__).parent
 FUNCTIONS = {"tasks": "build", "models": "build", "probes": "measure", "figures": "draw"}
-GIVEN = {"tasks": {"seed"}, "models": {"inputs", "classes"}}
+GIVEN = {"tasks": {"seed"}, "models": {"inputs", "classes"}, "probes": {"others"}}
 
 
 @dataclass(frozen=True)

@@ -270,6 +270,19 @@ def test_snapshots_at_the_ends_of_the_tasks(sequence):
                 assert values(found, "learned", setting, seed)[stage] == pytest.approx(accuracy, rel=1e-15)
 
 
+def test_what_is_kept_of_every_task_is_that_of_the_final_weights(sequence):
+    task, _, found, _ = sequence
+    for setting in (0, 1):
+        for seed in SEEDS:
+            weights = named_weights(found, setting, seed, "final")
+            kept = values(found, "retained", setting, seed)
+            for stage in (0, 1):
+                _, accuracy = performance(task, weights, "validation", task.stage_of("validation") == stage)
+                assert kept[stage] == pytest.approx(accuracy, rel=1e-15)
+            assert kept[1] == values(found, "learned", setting, seed)[1]
+    assert (found["retained"] != found["learned"]).any()
+
+
 def test_the_trace_is_of_the_task_being_trained(sequence):
     task, _, found, _ = sequence
     for setting in (0, 1):

@@ -21,7 +21,7 @@ FUNCTIONS = {
 }
 VALUES = {"weight_decay": 0.1, "penalty": 0.1, "strength": 0.1, "bits": 4, "start": 2, "every": 2, "rank": 2}
 SUPPLIED = {"layout", "draw", "gradient", "length"}
-GIVEN = {"oracle", "weights", "change", "rate", "memory", "step", "weight", "parameters", "fixed"}
+GIVEN = {"oracle", "weights", "change", "rate", "memory", "step", "stage", "weight", "parameters", "fixed"}
 
 
 def parts(*kinds):

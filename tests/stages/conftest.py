@@ -48,8 +48,9 @@ class Bench:
         """Run a stage in this process and read what it wrote."""
         out = self.folder / f"{out or stage}.zarr.zip"
         argv = ["--spec", canonical(spec), "--out", str(out), "--label", label]
-        for role, path in inputs.items():
-            argv += ["--input", f"{role}={path}"]
+        for role, paths in inputs.items():
+            for path in paths if isinstance(paths, list) else [paths]:
+                argv += ["--input", f"{role}={path}"]
         importlib.import_module(f"imprint.stages.{stage}").main(argv)
         return store.read(out)
 

@@ -53,3 +53,39 @@ def test_a_probe_outside_the_package_with_its_options(bench, solution, tmp_path,
     expected = 2 * np.linalg.norm(solution["weight.layers.0.weight"].values, axis=(-2, -1))
     np.testing.assert_allclose(found["norm"].values, expected, rtol=1e-14)
     assert found["norm"].dims == ("setting", "seed", "snapshot")
+
+
+ACROSS = """
+import xarray as xr
+
+def far(solution, task, *, others):
+    own = solution.data["weight.layers.0.weight"]
+    columns = [other.data["weight.layers.0.weight"].sel(seed=own["seed"]) - own for other in others.values()]
+    distance = xr.concat(columns, xr.Variable("partner", list(others))).pipe(abs).max(own.dims[-2:])
+    known = ("partner", [len(other.data["seed"]) for other in others.values()])
+    data = xr.Dataset({"distance": distance, "known": known})
+    for name in data:
+        data[name].attrs = {"long_name": name, "units": "1"}
+    return data
+"""
+
+
+def test_a_probe_that_looks_across_recipes_gets_all_their_blocks(bench, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "her_probe_across.py").write_text(ACROSS)
+    faster, trained = {**SGD, "hyper": {"lr": 0.5}}, {}
+    for name, recipe in (("slow", SGD), ("fast", faster)):
+        for seeds in ([0, 1], [2]):
+            spec = bench.spec("train", recipe, **{**FLEET, "seeds": seeds})
+            trained[name, len(seeds)] = bench.run("train", spec, f"{name}{len(seeds)}", data=bench.data())
+    spec = {"probe": "her_probe_across:far", "options": {}, "task": bench.task}
+    spec = bench.coded("probe", {**spec, "others": ["slow", "slow", "fast", "fast"]}, ("her_probe_across",))
+    others = [bench.path(f"{name}{count}") for name, count in trained]
+    found = bench.run("probe", spec, train=bench.path("slow2"), data=bench.path("data"), others=others)
+    assert found["partner"].values.tolist() == ["slow", "fast"]
+    assert found["known"].values.tolist() == [3, 3]
+    assert (found["distance"].sel(partner="slow") == 0).all()
+    weight = "weight.layers.0.weight"
+    gap = abs(trained["fast", 2][weight].values - trained["slow", 2][weight].values).max((-2, -1))
+    np.testing.assert_array_equal(found["distance"].sel(partner="fast").values, gap)
+    assert (found["distance"].sel(partner="fast", snapshot="final") > 0).all()

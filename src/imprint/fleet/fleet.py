@@ -182,6 +182,7 @@ class Fleet:
 
     def _step(self, block: Block) -> None:
         composition = block.composition
+        composition.stage = self.stage[block.ids]
         oracle = Oracle(self.task, self.layout, self.executor, *self.batch(block), len(composition))
         loss, gradient = composition.measure(oracle)
         seen = torch.stack([loss, torch.linalg.vector_norm(gradient, dim=1)]).double().cpu()

@@ -51,7 +51,7 @@ class Recorder:
         self.weights = torch.full((len(self.names), count, fleet.layout.columns), torch.nan, dtype=fleet.task.precision)
         self.beside: dict[str, Tensor] = {}
         self.steps = torch.full((len(self.names), count), -1)
-        self.learned = torch.full((count, stages), torch.nan, dtype=torch.float64)
+        self.learned, self.retained = torch.full((2, count, stages), torch.nan, dtype=torch.float64).unbind()
         self.reached = torch.zeros(count, stages, dtype=torch.bool)
         self.in_a_row = {key: torch.zeros(count, dtype=torch.int64) for key in ["stop", *snapshots]}
         self.rows: list[dict[str, np.ndarray]] = []
@@ -102,7 +102,7 @@ class Recorder:
         for number, (leaves, factors) in enumerate(fleet.branches, 1):
             if leaves == fleet.step_count:
                 self._keep_branch(f"branch_{number}", fleet.branch(factors))
-        self._finish_stages(loss, values["validation_accuracy"])
+        self._finish_stages(loss, values["validation_accuracy"], delivered)
 
     def _keep_branch(self, name: str, side: Fleet) -> None:
         place, ids = self.names.index(name), side.ids
@@ -110,7 +110,7 @@ class Recorder:
             self.weights[place, ids] = torch.cat([block.composition.delivered() for block in side.blocks]).cpu()
             self.steps[place, ids] = side.step_count
 
-    def _finish_stages(self, loss: Tensor, accuracy: Tensor) -> None:
+    def _finish_stages(self, loss: Tensor, accuracy: Tensor, delivered: list[Tensor]) -> None:
         fleet, ids = self.fleet, self.fleet.ids
         stages = fleet.stage[ids]
         at_limit = self._at_limit(ids)
@@ -127,10 +127,21 @@ class Recorder:
             self._keep(f"task_{stage + 1}", done & (stages == stage))
         over = done & (stages == last)
         self._keep("final", over)
+        if over.any():
+            self.retained[ids[over]] = self._on_every_task(delivered)[over]
         fleet.next_stage(ids[done & ~over])
         complete = self.reached[ids].all(1)
         fleet.leave(ids[over & ~complete], "condition not reached")
         fleet.leave(ids[over & complete], "finished")
+
+    def _on_every_task(self, delivered: list[Tensor]) -> Tensor:
+        """Return the validation accuracy on each task of the sequence, ``[R, T]``."""
+        pairs = list(zip(self.fleet.blocks, delivered, strict=True))
+        columns = [
+            torch.cat([self._performance("validation", *pair, stage)[1] for pair in pairs])
+            for stage in range(self.fleet.task.stages)
+        ]
+        return torch.stack(columns, 1)
 
     def _measure(self, delivered: list[Tensor]) -> dict[str, Tensor]:
         fleet, ids = self.fleet, self.fleet.ids
@@ -152,9 +163,10 @@ class Recorder:
         }
 
     @torch.no_grad()
-    def _performance(self, split: str, block: Block, weights: Tensor) -> Tensor:
-        """Return loss and accuracy ``[2, B]`` of a block's replicas on the examples of the task each is at."""
-        fleet, stages = self.fleet, self.fleet.stage[block.ids]
+    def _performance(self, split: str, block: Block, weights: Tensor, stage: int | None = None) -> Tensor:
+        """Return loss and accuracy ``[2, B]`` of a block's replicas on the examples of a task, by default its own."""
+        fleet = self.fleet
+        stages = fleet.stage[block.ids] if stage is None else torch.full_like(block.ids, stage)
         found = torch.full((2, len(block.ids)), torch.nan, dtype=torch.float64)
         x, y = fleet.examples(split, block)
         for stage in stages.unique().tolist():

@@ -15,7 +15,7 @@ from imprint.fleet.recorder import Recorder
 
 SECONDS = 30.0
 FLEET = ("stage", "stage_step", "step_count", "passes", "status", "status_step", "path_length")
-RECORDER = ("weights", "beside", "steps", "learned", "reached", "in_a_row", "evaluated")
+RECORDER = ("weights", "beside", "steps", "learned", "retained", "reached", "in_a_row", "evaluated")
 
 
 class Checkpoint:

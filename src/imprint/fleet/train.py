@@ -80,6 +80,11 @@ def label(fleet: Fleet, recorder: Recorder) -> xr.Dataset:
             recorder.learned.reshape(*grid, -1).numpy(),
             {"long_name": "validation accuracy on each task of the sequence just after it was trained", "units": "1"},
         ),
+        "retained": (
+            (*replica, "stage_learned"),
+            recorder.retained.reshape(*grid, -1).numpy(),
+            {"long_name": "validation accuracy on each task of the sequence at its end", "units": "1"},
+        ),
     }
     for name in sorted({key for setting in fleet.settings for key in setting}):
         values = [setting[name] for setting in fleet.settings]

@@ -39,6 +39,7 @@ class Composition:
         weights: ``[R, P]``.
         change: of the weights by the last step, ``[R, P]``.
         branches: where a copy leaves to cool down by itself: a step, and the multipliers of the steps it makes.
+        stage: the task of a sequence that each replica is at, ``[R]``, for a schedule that asks for it.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Composition:
         self.name = recipe.get("name", recipe["update"])
         self.seeds = list(range(len(weights))) if seeds is None else seeds
         self.steps = 0
+        self.stage = torch.zeros(len(weights), dtype=torch.int64)
         self.wanted: dict[str, set[str]] = {}
         self.parametrized = self._parametrized(weights)
         self.trained = self.parametrized.start if self.parametrized else weights
@@ -77,6 +79,7 @@ class Composition:
         )
         self.parts = _parts(recipe, self.name, self.inner, settings, model)
         _check_inside(recipe, self.name, self.parts)
+        self._check_staged()
         if self.parametrized and any(owner.curvature for owner in self.parts):
             raise RecipeError(
                 f"recipe {self.name!r}: the Hessian by the weights is not that by what is trained in "
@@ -107,6 +110,27 @@ class Composition:
         wanted = self.wanted[kind] = set(inspect.signature(found).parameters)
         known = {"layout": self.inner if kind == "decay" else self.layout, **supplied}
         return functools.partial(found, **{key: known[key] for key in known if key in wanted}, **given)
+
+    @property
+    def _staged(self) -> bool:
+        """Whether the schedule asks for the task of a sequence that a replica is at."""
+        return "stage" in self.wanted["schedule"]
+
+    def _check_staged(self) -> None:
+        """Refuse a schedule by stages where replicas, which may be at different ones, share a parameter group."""
+        shared = [owner.sees for owner in self.parts if owner.sees != "network"]
+        if self._staged and shared:
+            schedule = self.recipe["schedule"]["name"]
+            raise RecipeError(
+                f"recipe {self.name!r}: schedule {schedule!r} goes by the task of the sequence that each replica is "
+                f"at, so each needs its own optimizer; leave 'sees: {shared[0]}' out"
+            )
+
+    def _scales(self, step: int) -> list[float]:
+        """Return the multiplier of each replica's learning rates at a step."""
+        if self._staged:
+            return [self.multiplier(step, stage=stage) for stage in self.stage.tolist()]
+        return [self.multiplier(step)] * len(self)
 
     def _deliver(self) -> str:
         """Return which iterate is the solution, after checking that the recipe says so where there are several."""
@@ -161,13 +185,13 @@ class Composition:
         """
         self.steps += 1
         before, old = self.trained.clone(), self.weights
-        scale = self.multiplier(self.steps)
-        self._update(gradient, scale, oracle, loss)
+        scales = self._scales(self.steps)
+        self._update(gradient, scales, oracle, loss)
         if self.decay:
             change = self.trained - before
             for owner in self.parts:
                 columns = owner.columns
-                change[:, columns] = self._decayed(before[:, columns], change[:, columns], owner, scale)
+                change[:, columns] = self._decayed(before[:, columns], change[:, columns], owner, scales)
             torch.add(before, change, out=self.trained)
         if self.average:
             self.memory = self.average(self.memory, self.trained, self.steps)
@@ -178,12 +202,13 @@ class Composition:
             before = old
         torch.sub(self.weights, before, out=self.change)
 
-    def _decayed(self, before: Tensor, change: Tensor, owner: Part, scale: float) -> Tensor:
-        rates = [settings["lr"] * scale for settings in owner.settings]
-        rate = torch.tensor(rates, dtype=before.dtype)[self.setting].unsqueeze(1).to(before.device)
+    def _decayed(self, before: Tensor, change: Tensor, owner: Part, scales: list[float]) -> Tensor:
+        places = zip(self.setting.tolist(), scales, strict=True)
+        rates = [owner.settings[place]["lr"] * scale for place, scale in places]
+        rate = torch.tensor(rates, dtype=before.dtype).unsqueeze(1).to(before.device)
         return self.decay(before, change, rate)
 
-    def _update(self, gradient: Tensor, scale: float, oracle: Oracle | None, loss: Tensor | None) -> None:
+    def _update(self, gradient: Tensor, scales: list[float], oracle: Oracle | None, loss: Tensor | None) -> None:
         fresh = dict.fromkeys(range(len(self)), True)
 
         def again(row: int) -> tuple[Tensor, Tensor]:
@@ -205,7 +230,7 @@ class Composition:
 
         for owner in self.parts:
             diagonal = self._diagonal(oracle) if owner.curvature and owner.due(self.steps) else None
-            owner.step(gradient, scale, self.seeds, self.steps, again, diagonal, inside)
+            owner.step(gradient, scales, self.seeds, self.steps, again, diagonal, inside)
 
     def _diagonal(self, oracle: Oracle) -> Tensor:
         """Return Hutchinson's estimate of the diagonal of the Hessian, ``[R, P]``: ``z * (H z)`` with random signs."""
@@ -214,9 +239,9 @@ class Composition:
 
     def rates(self) -> Tensor:
         """Return the learning rate of each replica's first part, ``[R]``."""
-        scale = self.multiplier(max(self.steps, 1))
+        scales = torch.tensor(self._scales(max(self.steps, 1)), dtype=torch.float64)
         base = torch.tensor([settings["lr"] for settings in self.parts[0].settings], dtype=torch.float64)
-        return base[self.setting] * scale
+        return base[self.setting] * scales
 
     def cool(self, factors: list[float]) -> None:
         """Replace the schedule from here on by these multipliers of the next steps."""
@@ -268,6 +293,7 @@ class Composition:
         """Drop the replicas that are not marked in ``keep`` ``[R]``."""
         before, plain = self.setting, self.parametrized is None
         self.trained, self.setting, self.change = self.trained[keep], self.setting[keep], self.change[keep]
+        self.stage = self.stage[keep]
         self.weights = self.trained if plain else self.weights[keep]
         self.seeds = [seed for seed, stays in zip(self.seeds, keep.tolist(), strict=True) if stays]
         self.memory = {name: value[keep] for name, value in self.memory.items()}

@@ -148,7 +148,7 @@ class Part:
     def step(
         self,
         gradient: Tensor,
-        multiplier: float,
+        multipliers: list[float],
         seeds: list[int],
         number: int,
         again: Callable,
@@ -159,7 +159,7 @@ class Part:
 
         Args:
             gradient: ``[R, P]``.
-            multiplier: of every learning rate.
+            multipliers: of each replica's learning rate; equal for replicas that share a parameter group.
             seeds: of each replica; what an update draws is a function of seed and step.
             number: of the step, from 1.
             again: from a row to the loss and gradient ``[1, P]`` of that replica where its parameters now are.
@@ -168,7 +168,7 @@ class Part:
         """
         for (group, place), rate in zip(self.owners, self.rates, strict=True):
             self._give(group, gradient, *place)
-            group["lr"] = rate * multiplier
+            group["lr"] = rate * multipliers[place[0]]
         if self.sees == "network":
             self._step_each(seeds, number, again, diagonal, loss)
         else:

@@ -1,5 +1,7 @@
 """Powerpropagation (Schwarz et al. 2021, arXiv 2110.00296): weights as powers of what is trained."""
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -33,6 +35,8 @@ def _power(base: Tensor, exponent: float) -> Tensor:
     """Return ``|base|^exponent``, with 1 in the place of 0 raised to an exponent of at most 0."""
     # not `pow`: its result for an element depends on the element's place in the tensor
     size = base.abs()
+    if exponent in (1, 2, 3):
+        return functools.reduce(torch.mul, [size] * int(exponent))
     zero = size == 0
     value = torch.exp(exponent * torch.log(torch.where(zero, torch.ones_like(size), size)))
     return torch.where(zero, 0.0, value) if exponent > 0 else value
