@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from imprint.losses import LOSSES, cross_entropy, squared_error
+from imprint.losses import LOSSES, cross_entropy, squared_error, stablemax
 
 EPS = torch.finfo(torch.float64).eps
 
@@ -53,3 +53,41 @@ def test_replicas_in_front_change_nothing(name):
     logits, targets = example(3, 5)
     together = LOSSES[name](logits, targets)
     assert torch.equal(together, torch.stack([LOSSES[name](logits[r], targets[r]) for r in range(3)]))
+
+
+def test_stablemax_is_minus_the_log_of_its_share():
+    """By the formula of Prieto et al. 2025, in plain Python."""
+    logits, targets = example(2, 6)
+    found = stablemax(logits, targets)
+    for row in range(2):
+        for place in range(6):
+            s = [z + 1 if z >= 0 else 1 / (1 - z) for z in logits[row, place].tolist()]
+            expected = -math.log(s[targets[row, place]] / sum(s))
+            # a few roundings of numbers below about 10
+            assert found[row, place].item() == pytest.approx(expected, abs=100 * EPS)
+
+
+def test_stablemax_of_large_logits_is_not_zero_where_softmax_is():
+    logits = torch.tensor([[1e6, 0.0, 0.0]], dtype=torch.float64)
+    assert cross_entropy(logits, torch.tensor([0])).item() == 0
+    # log(1 + 2 / (1e6 + 1)): the logarithm of a sum near 1e6 is known to 14 eps
+    expected = math.log1p(2 / (1e6 + 1))
+    assert stablemax(logits, torch.tensor([0])).item() == pytest.approx(expected, abs=30 * EPS)
+
+
+def test_stablemax_has_a_gradient_at_zero_logits():
+    logits = torch.zeros(1, 2, dtype=torch.float64, requires_grad=True)
+    stablemax(logits, torch.tensor([0])).sum().backward()
+    assert logits.grad.tolist() == [[-0.5, 0.5]]
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", [(5, 7, 3), (2, 13, 59), (9, 3, 113), (3, 1, 2)])
+def test_gradients_do_not_depend_on_how_many_replicas_there_are(shape, precision):
+    logits, targets = example(*shape[:2], classes=shape[2])
+    logits = logits.to(precision).requires_grad_()
+    stablemax(logits, targets).mean(1).sum().backward()
+    for row in range(shape[0]):
+        alone = logits.detach()[row : row + 1].clone().requires_grad_()
+        stablemax(alone, targets[row : row + 1]).mean(1).sum().backward()
+        assert torch.equal(alone.grad[0], logits.grad[row])

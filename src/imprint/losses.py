@@ -23,4 +23,16 @@ def squared_error(logits: Tensor, targets: Tensor) -> Tensor:
     return torch.square(logits - onehot).sum(-1) / 2
 
 
-LOSSES = {"cross_entropy": cross_entropy, "squared_error": squared_error}
+def stablemax(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return ``-log(s(logits)[target] / sum s(logits))`` in nats for every example, cross-entropy with StableMax.
+
+    ``s(z) = z + 1`` for ``z >= 0`` and ``1 / (1 - z)`` below: it grows linearly where softmax grows exponentially, so
+    that no other class is rounded away (Prieto et al. 2025, arXiv 2501.04697). Logarithms are taken of s, not of the
+    quotient: ``log s(z) = log(1 + |z|)`` for ``z >= 0`` and its negative below.
+    """
+    logs = torch.where(logits < 0, -torch.log1p(-logits.clamp(max=0)), torch.log1p(logits.clamp(min=0)))
+    chosen = logs.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+    return torch.logsumexp(logs, -1) - chosen
+
+
+LOSSES = {"cross_entropy": cross_entropy, "squared_error": squared_error, "stablemax": stablemax}

@@ -70,8 +70,8 @@ def test_idx_files_are_read_as_written(tiny):
 def test_unknown_data_names_the_nearest():
     with pytest.raises(ValueError, match="data='fashion-mnist' .* did you mean 'fashion_mnist'"):
         sources.load("fashion-mnist")
-    with pytest.raises(ValueError, match="known are digits, fashion_mnist, mnist"):
-        sources.checksum("cifar10")
+    with pytest.raises(ValueError, match="known are cifar10, cifar10_jpeg, digits, fashion_mnist, mnist"):
+        sources.load("cifar100")
 
 
 def test_checksum_is_stable_and_of_the_content(monkeypatch):
@@ -199,6 +199,43 @@ def test_images_of_another_size_are_refused(tmp_path):
         sources._idx(path, ("images", 28, 28))
 
 
+@pytest.mark.parametrize("name", ["cifar10", "cifar10_jpeg"])
+def test_colours_are_read_as_written(tiny_cifar, name):
+    places, arrays = tiny_cifar
+    path, content = places[name]
+    path.write_bytes(content)
+    loaded = sources.load(name)
+    assert set(loaded) == set(SPLITS)
+    for split, values in arrays[name].items():
+        assert loaded[split].dtype == np.uint8
+        np.testing.assert_array_equal(loaded[split], values)
+
+
+def test_a_copy_is_taken_only_where_it_alone_is_there(tiny_cifar):
+    places = tiny_cifar[0]
+    assert sources.at_hand("cifar10") == "cifar10"
+    path, content = places["cifar10_jpeg"]
+    path.write_bytes(content)
+    assert sources.at_hand("cifar10") == "cifar10_jpeg"
+    path, content = places["cifar10"]
+    path.write_bytes(content)
+    assert sources.at_hand("cifar10") == "cifar10"
+    assert sources.at_hand("mnist") == "mnist"
+    assert sources.at_hand("digits") == "digits"
+
+
+def test_a_changed_copy_is_refused(tiny_cifar):
+    path, content = tiny_cifar[0]["cifar10_jpeg"]
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ValueError, match=f"{path.name} is corrupt"):
+        sources.load(sources.at_hand("cifar10"))
+
+
+def test_the_original_is_asked_for_where_nothing_is_there(tiny_cifar):
+    with pytest.raises(ConnectionError, match="no mirror gave cifar10/cifar-10-binary.tar.gz"):
+        sources.load(sources.at_hand("cifar10"))
+
+
 @pytest.mark.mnist
 def test_mnist_is_the_published_one():
     mnist = sources.load("mnist")
@@ -219,3 +256,14 @@ def test_fashion_mnist_is_the_published_one():
     # published to four digits: 0.2860 and 0.3530 of the white level
     assert fashion["x_train"].mean() / 255 == pytest.approx(0.2860, abs=5e-5)
     assert fashion["x_train"].std() / 255 == pytest.approx(0.3530, abs=5e-5)
+
+
+@pytest.mark.mnist
+def test_the_copy_of_cifar_has_two_classes_and_says_that_it_is_a_copy():
+    if sources.at_hand("cifar10") == "cifar10":
+        pytest.skip("the original is there, or neither")
+    copy = sources.load("cifar10_jpeg")
+    assert copy["x_train"].shape == (10000, 32, 32, 3)
+    assert np.bincount(copy["y_train"]).tolist() == [0, 5000, 0, 0, 0, 0, 0, 0, 0, 5000]
+    assert np.bincount(copy["y_test"]).tolist() == [0, 1000, 0, 0, 0, 0, 0, 0, 0, 1000]
+    assert "JPEG copy" in sources.TITLES["cifar10_jpeg"]

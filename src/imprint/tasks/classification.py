@@ -90,6 +90,8 @@ def prepare(
     Raises:
         ValueError: an unknown data set, or sizes it does not have.
     """
+    if data in sources.COLOURED:
+        raise ValueError(f"data={data!r} has colours; choose one of {', '.join(sorted(SIZES))}")
     raw = sources.load(data)
     default_validation, default_test = SIZES[data]
     sizes = {
