@@ -63,6 +63,13 @@ def test_top_eigenvalue_of_a_network(network):
     assert (residual_R < 1e-6).all()  # the last Krylov vector is rounding, and so is what it says
 
 
+def test_three_largest_eigenvalues_of_a_network(network):
+    operator, dense_RPP = network
+    value_RK, residual_RK = hessian.top_eigenvalues(operator, start(dense_RPP), 31, 3)
+    torch.testing.assert_close(value_RK, torch.linalg.eigvalsh(dense_RPP).flip(-1)[:, :3], **EXACT)
+    assert (residual_RK < 1e-6).all()
+
+
 @pytest.mark.parametrize("iterations", [1, 2, 5])
 def test_an_eigenvalue_lies_within_the_residual(network, iterations):
     operator, dense_RPP = network
@@ -82,6 +89,31 @@ def test_the_krylov_space_ends_early(diagonal, iterations):
     value_R, residual_R = hessian.top_eigenvalue(dense_operator(dense_RPP), start(dense_RPP), iterations)
     torch.testing.assert_close(value_R, torch.tensor([max(diagonal)], dtype=torch.float64), **EXACT)
     torch.testing.assert_close(residual_R, torch.zeros(1, dtype=torch.float64), **EXACT)
+
+
+def test_no_more_eigenvalues_than_the_space_gave():
+    """Two different eigenvalues, and a space of two vectors: the third is unknown, not invented."""
+    dense_RPP = torch.tensor([[-5.0, -5.0, -1.0, -1.0], [3.0, 2.0, 1.0, 0.0]], dtype=torch.float64).diag_embed()
+    value_RK, residual_RK = hessian.top_eigenvalues(dense_operator(dense_RPP), start(dense_RPP), 4, 3)
+    torch.testing.assert_close(value_RK[0, :2], torch.tensor([-1.0, -5.0], dtype=torch.float64), **EXACT)
+    torch.testing.assert_close(value_RK[1], torch.tensor([3.0, 2.0, 1.0], dtype=torch.float64), **EXACT)
+    value_RK, residual_RK = hessian.top_eigenvalues(dense_operator(dense_RPP), start(dense_RPP), 2, 3)
+    assert value_RK[:, 2].isnan().all() and residual_RK[:, 2].isnan().all() and value_RK[:, :2].isfinite().all()
+
+
+def test_the_end_of_a_space_is_seen():
+    """A start vector inside an invariant plane: exact arithmetic ends there, and so does this."""
+    dense_RPP = torch.tensor([[4.0, 2.0, 1.0]], dtype=torch.float64).diag_embed()
+    begin_RP = torch.tensor([[1.0, 1.0, 0.0]], dtype=torch.float64)
+    value_RK, _ = hessian.top_eigenvalues(dense_operator(dense_RPP), begin_RP, 3, 3)
+    torch.testing.assert_close(value_RK[:, :2], torch.tensor([[4.0, 2.0]], dtype=torch.float64), **EXACT)
+    assert value_RK[0, 2].isnan()
+
+
+def test_exact_trace_of_a_network(network):
+    operator, dense_RPP = network
+    trace_R = hessian.exact_trace(operator, start(dense_RPP))
+    torch.testing.assert_close(trace_R, dense_RPP.diagonal(dim1=-2, dim2=-1).sum(-1), **EXACT)
 
 
 def test_a_finished_neighbour_stops_nobody():

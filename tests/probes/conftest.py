@@ -1,6 +1,7 @@
 """A small fleet for any probe: a real task, weights of a random walk, and the trace that belongs to it."""
 
 import importlib
+import json
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from imprint.task import Task
 
 SEEDS = [3, 0, 7]
 SETTINGS = 2
+RATES = [0.1, 0.2]
 CADENCE = 10
 
 
@@ -37,16 +39,19 @@ def random_walk(task, seeds, snapshots, spread=0.3):
         jumps = spread * torch.randn(*sizes, *weight.shape, generator=generator, dtype=torch.float64)
         axes = tuple(f"{name}_{axis}" for axis in range(weight.dim()))
         variables[f"weight.{name}"] = ((*dims, *axes), jumps.cumsum(2).numpy(), about)
-    for name, rate in (("path_length", 5.0), ("passes", 1.0)):
+    for name, rate in (("path_length", 5.0), ("passes", 1.0), ("validation_accuracy", 0.02)):
         values = np.broadcast_to(rate * steps, (SETTINGS, len(seeds), len(steps)))
         variables[name] = (("setting", "seed", "evaluation"), values, about)
+    losses = np.broadcast_to(1 / (1 + np.arange(len(steps))), (SETTINGS, len(seeds), len(steps)))
+    variables["train_loss"] = (("setting", "seed", "evaluation"), losses, about)
+    variables["hyper.lr"] = ("setting", RATES, about)
     coords = {
         "setting": np.arange(SETTINGS),
         "seed": seeds,
         "snapshot": snapshots,
         "step": ("evaluation", steps),
     }
-    return xr.Dataset(variables, coords)
+    return xr.Dataset(variables, coords, {"spec": json.dumps({"recipe": {"update": "torch.optim:SGD"}})})
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """What every probe promises, tested for every file of the folder from its birth."""
 
 import ast
+import functools
 import importlib
 import inspect
+import types
 from collections import Counter
 from pathlib import Path
 
@@ -20,8 +22,12 @@ FILES = sorted(path for path in FOLDER.glob("*/*.py") if path.stem != "__init__"
 PROBES = [f"{path.parent.name}.{path.stem}" for path in FILES]
 
 # Where the default fleet, an MLP on digits, is not what a probe looks at.
-TASK_OF_VIEW = {"blocks": "slabs", "stages": "split_classes"}
+TASK_OF_VIEW = {"blocks": "slabs", "cues": "sprites", "stages": "split_classes"}
 SPECIAL = {"margins": {"task": "separable", "model": {"name": "mlp", "hidden": [], "bias": False}}}
+TASK_OF_VIEW["modes"] = "modes"
+TASK_OF_VIEW |= {"features": "staircase", "flipped": "patches"}
+SPECIAL["class_losses"] = {"task": "heavy_tail"}
+SPECIAL["mode_times"] = {"task": "modes", "model": {"name": "deep_linear", "hidden": [5]}}
 
 # In float64 the summation order, which may depend on the number of replicas, changes a result by about 1e-13;
 # eigenvectors and cosines of small vectors amplify this by their condition, at most about 1e4 here.
@@ -44,6 +50,10 @@ def case(request, fleet):
     special = SPECIAL.get(request.param.split(".")[1])
     views = [TASK_OF_VIEW[view] for view in module.NEEDS]
     solution, task = fleet(**(special or {"task": views[0] if views else "classification"}))
+    if getattr(module, "ACROSS", False):
+        turned = solution.data.isel(seed=[1, 2, 0]).assign_coords(seed=solution.data["seed"])
+        measure = functools.partial(module.measure, others={"first": solution, "second": Solution(turned)})
+        module = types.SimpleNamespace(MEASURES=module.MEASURES, measure=measure)
     return module, solution, task
 
 

@@ -31,6 +31,13 @@ MEASURES = {
         "prefer": None,
         "source": "Shah et al. 2020, arXiv 2006.07710",
     },
+    "accuracy_drop": {
+        "long_name": "accuracy on the test examples minus that with one block of coordinates permuted",
+        "units": "1",
+        "dims": ("block",),
+        "prefer": None,
+        "source": "difference of the two accuracies of Shah et al. 2020, arXiv 2006.07710",
+    },
 }
 
 
@@ -69,6 +76,24 @@ def permute_block(x_RND: Tensor, basis_KD: Tensor, order_RN: Tensor) -> Tensor:
     return x_RND + (taken_RNK - block_RNK) @ basis_KD
 
 
+def permute_features(x_RND: Tensor, columns_D: Tensor, order_RN: Tensor) -> Tensor:
+    """Return the inputs with some of their features taken from other examples.
+
+    Args:
+        x_RND: inputs.
+        columns_D: which features, as booleans.
+        order_RN: for each example, the example that gives them.
+
+    >>> x = torch.arange(6.0).reshape(1, 3, 2)
+    >>> permute_features(x, torch.tensor([False, True]), torch.tensor([[2, 0, 1]]))
+    tensor([[[0., 5.],
+             [2., 1.],
+             [4., 3.]]])
+    """
+    taken_RND = x_RND.gather(1, order_RN.unsqueeze(-1).expand_as(x_RND))
+    return torch.where(columns_D, taken_RND, x_RND)
+
+
 def orders(seed: int, permutations: int, examples: int) -> Tensor:
     """Return the permutations ``[permutations, N]`` of a seed, the same for every recipe and setting."""
     stream = generator(seed, "randomized_blocks")
@@ -78,8 +103,9 @@ def orders(seed: int, permutations: int, examples: int) -> Tensor:
 def measure(solution: Solution, task: Task, *, permutations: int = 20) -> xr.Dataset:
     """Measure a binary classifier with each block of the view ``blocks`` permuted across the test examples.
 
-    The view gives ``blocks_rotation (latent, feature)``, whose rows are the orthonormal directions of the
-    latent coordinates in input space, and ``blocks_name (latent)``, the block of each, a flag with meaning.
+    The view gives ``blocks_name``, a flag with meaning: the block of each latent coordinate, with
+    ``blocks_rotation (latent, feature)``, whose rows are the orthonormal directions of the latent coordinates in
+    input space, or without it the block of each feature.
 
     Args:
         solution: the solution.
@@ -87,9 +113,10 @@ def measure(solution: Solution, task: Task, *, permutations: int = 20) -> xr.Dat
         permutations: to average over.
 
     Returns:
-        ``auc``, dims ``(setting, seed, snapshot)``; ``randomized_auc`` and ``randomized_accuracy``, dims
-        ``(setting, seed, snapshot, block)``; 0.5 where the block is all the classifier uses, and as without
-        permutation where it uses none of it.
+        ``auc``, dims ``(setting, seed, snapshot)``; ``randomized_auc``, ``randomized_accuracy`` and
+        ``accuracy_drop``, dims ``(setting, seed, snapshot, block)``. A randomized area or accuracy is 0.5 where the
+        block is all the classifier uses (of two classes of equal size), and as without permutation where it uses
+        none of it, where the drop is 0.
 
     Raises:
         ValueError: if the task has more than two classes.
@@ -99,7 +126,8 @@ def measure(solution: Solution, task: Task, *, permutations: int = 20) -> xr.Dat
     kind = task.data["blocks_name"]
     kind_D = (kind.isel(seed=0) if "seed" in kind.dims else kind).values
     blocks = dict(zip(kind.attrs["flag_meanings"].split(), kind.attrs["flag_values"], strict=True))
-    rows = [torch.as_tensor(kind_D == flag) for flag in blocks.values()]
+    members = [torch.as_tensor(kind_D == flag, device=task.device) for flag in blocks.values()]
+    rotated = "blocks_rotation" in task.data
     seeds = solution.data["seed"].values.tolist()
     examples = task.data.sizes["test"]
     order_SMN = torch.stack([orders(seed, permutations, examples) for seed in seeds]).to(task.device)
@@ -107,23 +135,29 @@ def measure(solution: Solution, task: Task, *, permutations: int = 20) -> xr.Dat
     def kernel(replicas: Replicas) -> dict[str, Tensor]:
         y = replicas.y("test")
         x_RND = replicas.x("test").expand(len(replicas), -1, -1)
-        rotation = replicas.view("blocks_rotation")
+        rotation = replicas.view("blocks_rotation") if rotated else None
         order_RMN = order_SMN[replicas.cells[:, 1]]
 
         def score(inputs_RND: Tensor) -> Tensor:
             logits_RNC = task.logits(replicas.weights, inputs_RND)
             return logits_RNC[..., 1] - logits_RNC[..., 0]
 
+        def permuted(member_D: Tensor, order_RN: Tensor) -> Tensor:
+            if rotated:
+                return permute_block(x_RND, rotation[..., member_D, :], order_RN)
+            return permute_features(x_RND, member_D, order_RN)
+
+        plain_RN = score(x_RND)
         scores = [
-            torch.stack(
-                [score(permute_block(x_RND, rotation[..., row, :], order_RMN[:, m])) for m in range(permutations)]
-            )
-            for row in rows
+            torch.stack([score(permuted(member_D, order_RMN[:, m])) for m in range(permutations)])
+            for member_D in members
         ]
+        accuracy_RK = torch.stack([mean_accuracy(scores_MRN, y) for scores_MRN in scores], -1)
         return {
-            "auc": auc(score(x_RND), y),
+            "auc": auc(plain_RN, y),
             "randomized_auc": torch.stack([mean_auc(scores_MRN, y) for scores_MRN in scores], -1),
-            "randomized_accuracy": torch.stack([mean_accuracy(scores_MRN, y) for scores_MRN in scores], -1),
+            "randomized_accuracy": accuracy_RK,
+            "accuracy_drop": mean_accuracy(plain_RN.unsqueeze(0), y).unsqueeze(-1) - accuracy_RK,
         }
 
     return solution.each(task, kernel, MEASURES, {"block": list(blocks)})

@@ -75,18 +75,52 @@ def hessian(loss: Callable[[dict[str, Tensor]], Tensor], weights: dict[str, Tens
 
 
 def top_eigenvalue(operator: Operator, start_RP: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
-    """Return the largest eigenvalue and its residual ``||H v - theta v||``, each ``[R]``, by Lanczos' method.
+    """Return the largest eigenvalue and its residual, each ``[R]``, of :func:`top_eigenvalues`."""
+    value_RK, residual_RK = top_eigenvalues(operator, start_RP, iterations, 1)
+    return value_RK[:, 0], residual_RK[:, 0]
 
-    With full reorthogonalization, twice. ``theta`` never exceeds the largest eigenvalue (but for rounding),
-    and some eigenvalue lies within the residual of it; one more product measures it, rounding included. A
-    replica whose Krylov space is exhausted stops: its further diagonal entries repeat the first one, a
-    Rayleigh quotient, which cannot become the largest.
+
+def top_eigenvalues(operator: Operator, start_RP: Tensor, iterations: int, count: int) -> tuple[Tensor, Tensor]:
+    """Return the largest eigenvalues, falling, and their residuals ``||H v - theta v||``, each ``[R, count]``.
+
+    By Lanczos' method with full reorthogonalization, twice. The k-th ``theta`` never exceeds the k-th largest
+    eigenvalue (but for rounding), and some eigenvalue lies within the residual of it; one more product each measures
+    it, rounding included. An eigenvalue of several directions is found once, and again where rounding has let its
+    other directions grow. A replica whose Krylov space is exhausted stops: NaN where it gave fewer than ``count``.
 
     Args:
         operator: product with a symmetric matrix per replica.
         start_RP: start vectors, not zero.
         iterations: dimension of the Krylov space.
+        count: how many eigenvalues.
+
+    >>> matrix = torch.diag(torch.tensor([1.0, 4.0, 2.0]))
+    >>> values, _ = top_eigenvalues(lambda vector: vector @ matrix, torch.ones(1, 3), iterations=3, count=2)
+    >>> values.round(decimals=4).tolist()
+    [[4.0, 2.0]]
     """
+    basis_RKP, diagonal_RK, coupling_RK = _lanczos(operator, start_RP, iterations)
+    off_RK = coupling_RK[:, :-1]
+    # where the space is exhausted, an entry below every true one (Gershgorin), so that none is invented
+    known_RK = torch.nn.functional.pad(off_RK > 0, (1, 0), value=True).long().cumprod(-1).bool()
+    reach_RK = torch.nn.functional.pad(off_RK, (1, 0)) + torch.nn.functional.pad(off_RK, (0, 1))
+    lowest_R1 = (diagonal_RK - reach_RK).where(known_RK, torch.inf).amin(-1, keepdim=True)
+    below_R1 = lowest_R1 - lowest_R1.abs() - diagonal_RK.abs().amax(-1, keepdim=True)
+    diagonal_RK = diagonal_RK.where(known_RK, below_R1)
+    tridiagonal_RKK = diagonal_RK.diag_embed() + off_RK.diag_embed(1) + off_RK.diag_embed(-1)
+    values_RK, vectors_RKK = torch.linalg.eigh(tridiagonal_RKK)
+    values_RK, vectors_RKK = values_RK.flip(-1), vectors_RKK.flip(-1).to(start_RP.dtype)
+    values_RK = torch.nn.functional.pad(values_RK, (0, max(0, count - iterations)), value=torch.nan)[:, :count]
+    residual_RK = torch.full_like(values_RK, torch.nan)
+    for rank in range(min(count, iterations)):
+        vector_RP = torch.einsum("rkp,rk->rp", basis_RKP, vectors_RKK[:, :, rank])
+        residual_RK[:, rank] = (operator(vector_RP) - values_RK[:, rank, None] * vector_RP).norm(dim=-1)
+    found_RK = torch.arange(count, device=start_RP.device) < known_RK.sum(-1, keepdim=True)
+    return values_RK.where(found_RK, torch.nan), residual_RK.where(found_RK, torch.nan)
+
+
+def _lanczos(operator: Operator, start_RP: Tensor, iterations: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return basis ``[R, K, P]``, diagonal and couplings to the next vector ``[R, K]``, 0 from where a space ends."""
     eps = torch.finfo(start_RP.dtype).eps
     basis_RKP = start_RP.new_zeros(len(start_RP), iterations + 1, start_RP.shape[-1])
     basis_RKP[:, 0] = start_RP / start_RP.norm(dim=-1, keepdim=True)
@@ -94,9 +128,7 @@ def top_eigenvalue(operator: Operator, start_RP: Tensor, iterations: int) -> tup
     coupling_RK = torch.zeros_like(diagonal_RK)
     for k in range(iterations):
         vector_RP = operator(basis_RKP[:, k])
-        quotient_R = (basis_RKP[:, k] * vector_RP).sum(-1)
-        ended_R = coupling_RK[:, k - 1] == 0 if k else torch.zeros_like(quotient_R, dtype=torch.bool)
-        diagonal_RK[:, k] = torch.where(ended_R, diagonal_RK[:, 0], quotient_R)
+        diagonal_RK[:, k] = (basis_RKP[:, k] * vector_RP).sum(-1)
         known_RKP = basis_RKP[:, : k + 1]
         for _ in range(2):
             vector_RP = vector_RP - torch.einsum(
@@ -107,13 +139,7 @@ def top_eigenvalue(operator: Operator, start_RP: Tensor, iterations: int) -> tup
         length_R = length_R.where(length_R > eps * scale_R, 0)
         coupling_RK[:, k] = length_R
         basis_RKP[:, k + 1] = (vector_RP / length_R.unsqueeze(-1)).where(length_R.unsqueeze(-1) > 0, 0)
-    off_RK = coupling_RK[:, :-1].double()
-    tridiagonal_RKK = diagonal_RK.double().diag_embed() + off_RK.diag_embed(1) + off_RK.diag_embed(-1)
-    values_RK, vectors_RKK = torch.linalg.eigh(tridiagonal_RKK)
-    top_R, mixture_RK = values_RK[:, -1], vectors_RKK[:, :, -1].to(start_RP.dtype)
-    vector_RP = torch.einsum("rkp,rk->rp", basis_RKP[:, :-1], mixture_RK)
-    residual_RP = operator(vector_RP) - top_R.unsqueeze(-1) * vector_RP
-    return top_R, residual_RP.norm(dim=-1)
+    return basis_RKP[:, :-1], diagonal_RK.double(), coupling_RK.double()
 
 
 def trace(operator: Operator, signs_MP: Tensor, replicas: int) -> tuple[Tensor, Tensor]:
@@ -131,6 +157,20 @@ def trace(operator: Operator, signs_MP: Tensor, replicas: int) -> tuple[Tensor, 
         [(signs_P * operator(signs_P.expand(replicas, -1))).sum(-1).double() for signs_P in signs_MP]
     )
     return forms_MR.mean(0), forms_MR.std(0) / len(forms_MR) ** 0.5
+
+
+def exact_trace(operator: Operator, like_RP: Tensor) -> Tensor:
+    """Return the trace ``[R]`` from one product for every one of the P parameters; ``like_RP`` gives R, P and dtype.
+
+    >>> exact_trace(lambda vector: 3 * vector, torch.ones(1, 4))
+    tensor([12.], dtype=torch.float64)
+    """
+    total_R = torch.zeros(len(like_RP), dtype=torch.float64, device=like_RP.device)
+    for place in range(like_RP.shape[-1]):
+        unit_RP = torch.zeros_like(like_RP)
+        unit_RP[:, place] = 1
+        total_R += operator(unit_RP)[:, place]
+    return total_R
 
 
 def measure(
