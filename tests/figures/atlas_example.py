@@ -23,6 +23,10 @@ FORGETTING = [
 MARGINS = ["gradient_limit", "sign_limit", "spectral_limit", "adam_limit"]
 SLABS = ["sgd", "adam", "muon", "shampoo"]
 NORMS = ["max", "spectral", "l2"]
+RARE = ["gradient_flow", "spectral_limit", "muon_limit"]
+SPARSITY = ["sgd_tenth", "powerprop_a2", "powerprop_a3", "powerprop_a4"]
+PATCHES = ["sgd_tenth", "adam_fast", "muon"]
+SPRITES = ["sgd", "adam", "muon", "signum"]
 
 
 def measure(random, coords, level, spread, extra=None, **attrs):
@@ -232,6 +236,7 @@ def forgetting(random, recipes=FORGETTING, seeds=SEEDS):
                 "accuracy": accuracy,
                 "learned": learned.assign_attrs(long_name="accuracy just after learning", units="1"),
                 "old": old.assign_attrs(long_name="accuracy on the old tasks", units="1"),
+                "forgetting": (learned - old).assign_attrs(long_name="accuracy lost on the old tasks", units="1"),
             }
         ),
         "class_cosine": xr.Dataset(
@@ -261,6 +266,9 @@ def forgetting(random, recipes=FORGETTING, seeds=SEEDS):
     groups["training"]["status"].values[1, :, -1, :2] = 1.0
     groups["training"]["status"].values[1, :, 0, :3] = 2.0
     groups["search"] = search(random, coords, recipes, "learning_accuracy", high_is_good=True)
+    learned = groups["search"]["learning_accuracy"]
+    lost = learned - 0.1 * (learned["setting"] % 3) - xr.DataArray(keeps, dims="recipe", coords={"recipe": recipes})
+    groups["search"]["forgetting"] = lost.transpose(*learned.dims).assign_attrs(long_name="forgetting", units="1")
     groups["trace"] = trace(random, coords, recipes, 800, 0.08)
     return {name: data if name == "search" else without_search(data) for name, data in groups.items()}
 
@@ -322,6 +330,102 @@ def margins(random, recipes=MARGINS, seeds=SEEDS):
     return groups
 
 
+def sparsity(random, recipes=SPARSITY, seeds=SEEDS):
+    """Curves that fall at smaller fractions for later recipes."""
+    recipes = list(recipes)
+    coords = {"stop": ["steps"], "select": ["fixed"], "recipe": recipes, "seed": seeds, "snapshot": ["init", "final"]}
+    kept = np.geomspace(0.01, 1, 20)
+    middle = np.array([0.06, 0.03, 0.02, 0.018])[np.arange(len(recipes)) % 4, None]
+    level = 0.1 + 0.87 / (1 + (middle / kept) ** 3)
+    level = np.stack([np.full_like(level, 0.1), level], 1)[None, None, :, None]
+    accuracy = measure(random, coords, level, 0.02, {"kept": kept.tolist()}, long_name="test accuracy")
+    whole = accuracy.isel(kept=-1, drop=True).clip(0, 1)
+    groups = {
+        "pruning_curve": xr.Dataset({"accuracy": accuracy.clip(0, 1)}),
+        "performance": xr.Dataset({"test_accuracy": whole}),
+    }
+    groups["training"] = training(random, coords, recipes, column([0, 2500], "snapshot"), 0.02)
+    groups["trace"] = trace(random, coords, recipes, 2500, 0.02)
+    return groups
+
+
+def patches(random, recipes=PATCHES, seeds=SEEDS):
+    """Agreement with two linear models: later recipes leave that of SGD for that of Adam."""
+    recipes = list(recipes)
+    coords = {"stop": ["loss"], "select": ["fixed"], "recipe": recipes, "seed": seeds, "snapshot": ["init", "final"]}
+    sgd, adam = np.array([[0.99, 0.87, 0.88], [0.87, 0.99, 0.96]])[:, np.arange(len(recipes)) % 3]
+    level = np.stack([[sgd - 0.4, adam - 0.4], [sgd, adam]]).transpose(2, 0, 1)[None, None, :, None]
+    extra = {"reference": ["sgd", "adam"]}
+    agreement = measure(random, coords, level, 0.003, extra, long_name="agreement with a linear model").clip(0, 1)
+    groups = {"linear_agreement": xr.Dataset({"agreement": agreement})}
+    groups["training"] = training(random, coords, recipes, column([0, 700], "snapshot"), 0.005)
+    groups["trace"] = trace(random, coords, recipes, 700, 0.005)
+    return groups
+
+
+def rare(random, recipes=RARE, seeds=SEEDS):
+    """Classes and modes of unequal frequency: the first recipe learns them in turn, the others alike."""
+    recipes = list(recipes)
+    coords = {"stop": ["steps"], "select": ["fixed"], "recipe": recipes, "seed": seeds}
+    coords["snapshot"] = ["init", "early", "final"]
+    share = np.array([0.5, 0.25, 0.15, 0.1])
+    follows = (np.arange(len(recipes)) == 0)[:, None]
+    reached = np.array([np.nan, 0.5, 0.02])[:, None]
+    loss = np.where(follows, 0.02 / share, 0.2)[:, None, None] * reached / 0.02
+    loss = np.where(np.isnan(loss), 1.4, loss)[None, None]
+    time = np.where(follows, 30 / share, 90.0)[:, None, None] + 0 * np.where(reached > 0.1, np.nan, reached)
+    classes, modes = {"class": range(4)}, {"mode": range(1, 5)}
+    groups = {
+        "class_losses": xr.Dataset(
+            {
+                "frequency": measure(random, coords, share, 0.0, classes, long_name="share of a class"),
+                "loss": abs(measure(random, coords, loss, 0.001, classes, long_name="loss of a class")),
+            }
+        ),
+        "balanced_accuracy": xr.Dataset(
+            {
+                "balanced_accuracy": measure(
+                    random, coords, column([0.25, 0.5, 0.9], "snapshot"), 0.02, long_name="balanced accuracy"
+                ).clip(0, 1)
+            }
+        ),
+        "mode_times": xr.Dataset(
+            {
+                "value": measure(random, coords, share, 0.0, modes, long_name="singular value"),
+                "time": measure(random, coords, time[None, None], 0.5, modes, long_name="learning time").round(),
+            }
+        ),
+    }
+    groups["training"] = training(
+        random, coords, recipes, column([0, 100, 1000], "snapshot"), column([1.4, 0.5, 0.02], "snapshot")
+    )
+    groups["trace"] = trace(random, coords, recipes, 1000, 0.02)
+    return groups
+
+
+def sprites(random, recipes=SPRITES, seeds=SEEDS):
+    """Colour is followed most, by later recipes less; scale, of a longer description, comes second."""
+    recipes = list(recipes)
+    coords = {"stop": ["loss"], "select": ["matched"], "recipe": recipes, "seed": seeds}
+    coords["snapshot"] = ["init", "early", "final"]
+    cues = {"cue": ["colour", "shape", "scale", "orientation"]}
+    level = np.array([[0.25] * 4, [0.75, 0.26, 0.31, 0.27], [0.9, 0.25, 0.3, 0.26]])
+    less = 0.03 * np.arange(len(recipes))[:, None, None, None] * (np.array([-1, 0, 0, 0]) * (level[:, :1] > 0.5))
+    accuracy = measure(random, coords, (level + less)[None, None], 0.01, cues, long_name="accuracy by a cue").clip(0, 1)
+    compressors = {"compressor": ["zlib", "lz76"]}
+    bits = np.array([[816.0, 565.0], [1316.0, 877.0], [1266.0, 873.0], [1153.0, 783.0]])
+    length = measure(random, coords, bits, 0.0, {**cues, **compressors}, long_name="bits")
+    conflict = {"others": measure(random, coords, 0.27, 0.005, long_name="mean accuracy by the other cues")}
+    conflict["chance"] = measure(random, coords, 15 / 63, 0.0, long_name="accuracy by a cue that is not read")
+    conflict |= {"accuracy": accuracy, "description_length": length}
+    groups = {"cue_conflict": xr.Dataset(conflict)}
+    losses = column([1.4, 0.5, 0.05], "snapshot")
+    groups["training"] = training(random, coords, recipes, column([0, 60, 130], "snapshot"), losses)
+    groups["search"] = search(random, coords, recipes, "validation_loss")
+    groups["trace"] = trace(random, coords, recipes, 130, 0.05)
+    return groups
+
+
 def tree(groups: dict) -> xr.DataTree:
     """Atlas of `{experiment: {group: dataset}}`."""
     return xr.DataTree.from_dict(
@@ -337,6 +441,10 @@ def atlas(seed: int = 0) -> xr.DataTree:
         "forgetting": forgetting(random),
         "slabs": slabs(random),
         "margins": margins(random),
+        "rare": rare(random),
+        "sparsity": sparsity(random),
+        "patches": patches(random),
+        "sprites": sprites(random),
     }
     for data in groups["digits"].values():
         for name, values in data.data_vars.items():
@@ -431,6 +539,50 @@ def experiments() -> list[dict]:
             MARGINS,
             ["margins"],
             stop={"steps": {"steps": 8000}},
+            select={},
+            snapshots={},
+        ),
+        spec(
+            "sprites",
+            "Which cue is taken?",
+            "When four cues give the class alike, which one do the networks follow?",
+            {"name": "sprites", "model": {"name": "mlp", "hidden": [100, 100]}, "batch_size": 64},
+            SPRITES,
+            ["cue_conflict"],
+            stop={"loss": {"train_loss": 0.05, "at_most": {"epochs": 20}}},
+            select={"matched": {"validation_loss": 0.08, "within": 0.06}},
+            snapshots={"early": {"step": None, "train_loss": 0.5}},
+        ),
+        spec(
+            "patches",
+            "Does a network find what a linear model would?",
+            "When shape and colour both give the class, does the network decide as a linear model does?",
+            {"name": "patches", "model": {"name": "two_layer", "hidden": 64}, "batch_size": 64},
+            PATCHES,
+            ["linear_agreement"],
+            stop={"loss": {"train_loss": 0.005, "at_most": {"epochs": 60}}},
+            select={},
+            snapshots={},
+        ),
+        spec(
+            "rare",
+            "What becomes of rare classes?",
+            "Are rare classes, and the modes of small singular values, learned later than frequent ones?",
+            {"name": "modes", "model": {"name": "deep_linear"}, "batch_size": "full"},
+            RARE,
+            ["class_losses", "balanced_accuracy", "mode_times"],
+            stop={"steps": {"steps": 1000}},
+            select={},
+            snapshots={"early": {"step": 100, "train_loss": None}},
+        ),
+        spec(
+            "sparsity",
+            "Does power propagation leave networks that can be pruned?",
+            "How much accuracy is left when the smallest weights are removed at once?",
+            {"name": "classification", "model": {"name": "mlp", "hidden": [300, 100]}, "batch_size": 60},
+            SPARSITY,
+            ["pruning_curve", "performance"],
+            stop={"steps": {"steps": 2500}},
             select={},
             snapshots={},
         ),

@@ -23,6 +23,10 @@ EXPERIMENTS = {
     "forgetting": atlas_example.forgetting,
     "slabs": atlas_example.slabs,
     "margins": atlas_example.margins,
+    "rare": atlas_example.rare,
+    "sparsity": atlas_example.sparsity,
+    "patches": atlas_example.patches,
+    "sprites": atlas_example.sprites,
 }
 
 

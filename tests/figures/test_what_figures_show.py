@@ -2,6 +2,7 @@
 
 import itertools
 
+import atlas_example
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from matplotlib.colors import to_rgb
 from scipy import stats
 
 from imprint.claims.verdict import verdict
-from imprint.figures import frames, imprint_map, learning_curves, margin_ratio, search, style, verdicts
+from imprint.figures import frames, imprint_map, learning_curves, margin_ratio, search, seeds, style, verdicts
 
 EPS = np.finfo(float).eps
 
@@ -48,6 +49,19 @@ def test_compared_snapshots():
     assert frames.endpoint(["init", "matched_loss", "final"]) == ["matched_loss", "final"]
     assert frames.endpoint(["task_1", "task_2"]) == ["task_2"]
     assert frames.endpoint(["init", "task_1", "final"]) == ["final"]
+    assert frames.endpoint(["init", "path_100", "path_1e-05", "loss_0.1", "final"]) == ["loss_0.1", "final"]
+
+
+def test_panels_of_a_measure_with_many_labels_are_those_of_its_claims():
+    atlas, claims = atlas_example.atlas(), atlas_example.claims()
+    experiment = next(spec for spec in atlas_example.experiments() if spec["name"] == "sparsity")
+    kept = atlas["sparsity/pruning_curve"]["kept"].values[3]
+    own = claims.iloc[:1].assign(experiment="sparsity", measure="pruning_curve.accuracy", where=f"kept={kept}")
+    assert not any("pruning_curve" in name for name in seeds.data(atlas, claims, experiment)["panel"])
+    assert list(pd.unique(seeds.data(atlas, own, experiment)["panel"])) == [
+        f"pruning_curve.accuracy, {kept}",
+        "performance.test_accuracy",
+    ]
 
 
 def test_mode_titles_name_what_differs():

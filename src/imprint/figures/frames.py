@@ -1,5 +1,7 @@
 """From the atlas to tidy frames: one row per replica, and means with 95 % intervals over seeds."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -7,6 +9,7 @@ from scipy import stats
 
 KEYS = ("stop", "select", "recipe", "seed", "snapshot")
 MODE = ["stop", "select", "snapshot"]
+SERIES = re.compile(r"_[0-9.e+-]+$")
 
 
 def group(atlas: xr.DataTree, experiment: str, name: str) -> xr.Dataset | None:
@@ -64,11 +67,13 @@ def interval(values: np.ndarray, log: bool = False) -> tuple[float, float, float
 
 
 def endpoint(names) -> list[str]:
-    """Snapshots that comparisons read: without "init", and of a sequence's task_1, task_2, ... the last."""
+    """Snapshots that comparisons read: without "init"; of a series (task_1, task_2, ...) the last, if it is alone."""
     names = [str(name) for name in names if str(name) != "init"]
-    stages = [name for name in names if name.startswith("task_")]
-    rest = [name for name in names if name not in stages]
-    return rest or stages[-1:]
+    prefixes = [SERIES.sub("", name) for name in names]
+    pairs = list(zip(names, prefixes, strict=True))
+    series = [name for name, prefix in pairs if prefix == "task" or (name != prefix and prefixes.count(prefix) > 1)]
+    rest = [name for name in names if name not in series]
+    return rest or series[-1:]
 
 
 def modes(frame: pd.DataFrame) -> list[tuple[str, str, str]]:

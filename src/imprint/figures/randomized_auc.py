@@ -11,9 +11,10 @@ PROBES = ("randomized_blocks",)
 SCOPE = "experiment"
 TITLE = "Which feature is read"
 CAPTION = (
-    "Area under the ROC curve when one block of coordinates is permuted across the test examples: 0.5 where "
-    "that block is all the classifier reads, 1 where it reads none of it. Small marks are seeds, the large "
-    "mark their mean, the bar its 95 % interval; the pale bands are within 0.02 of these two values."
+    "Area under the ROC curve when one block of coordinates, such as half of an image, is permuted across the test "
+    "examples: 0.5 where that block is all the classifier reads, and as high as without permutation, 1 where classes "
+    "do not overlap, where it reads none of it. Small marks are seeds, the large mark their mean, the bar its 95 % "
+    "interval; the pale bands are within 0.02 of these two values."
 )
 BAND = 0.02
 
@@ -45,7 +46,7 @@ def draw(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> Figure:
             marks.strip(ax, own[own["block"] == block], recipes, len(experiment["seeds"]))
             part = tidy[tidy["block"] == block]["value"]
             ax.set_xlim(window(part.to_numpy()))
-            ax.set_title(f"{block} randomized" + (f"\n{titles[mode]}" if len(modes) > 1 else ""))
+            ax.set_title(f"{block.replace('_', ' ')} randomized" + (f"\n{titles[mode]}" if len(modes) > 1 else ""))
     drawing.supxlabel("AUC", fontsize=8.5)
     return drawing
 

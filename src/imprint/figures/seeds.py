@@ -19,7 +19,7 @@ CAPTION = (
     "missed the condition. Claimed measures come first, then the first one of each probe."
 )
 PANELS = 8  # at most; everything else is in the atlas
-LABELS = 3  # a measure with more labels on a further dimension is no panel
+LABELS = 3  # of a measure with more labels on its further dimensions, only the claimed ones are panels
 HEADLINE = {"performance": "test_accuracy"}  # where the first measure is not the one to look at
 
 
@@ -42,15 +42,28 @@ def panels(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict):
     found = {}
     for probe, variable in key_measures(atlas, claims, experiment):
         values = frames.group(atlas, experiment["name"], probe)[variable]
-        extra = [dim for dim in values.dims if dim not in frames.KEYS]
-        labels = values.stack(label=extra)["label"].values if extra else [()]
-        if not set(frames.KEYS) <= set(values.dims) or len(labels) > LABELS:
+        if not set(frames.KEYS) <= set(values.dims):
             continue
-        for label in labels:
-            chosen = values.sel(dict(zip(extra, label, strict=True)), drop=True)
-            suffix = "".join(f", {part}" for part in label)
+        for label in labels(values, claimed_labels(claims, experiment["name"], f"{probe}.{variable}")):
+            suffix = "".join(f", {part}" for part in label.values())
+            chosen = values.sel(label, drop=True)
             found[f"{probe}.{variable}{suffix}"] = (frames.title(values, variable) + suffix, chosen)
     return [(name, *pair) for name, pair in list(found.items())[:PANELS]]
+
+
+def labels(values: xr.DataArray, claimed: list[set[str]]) -> list[dict]:
+    """Labels on the further dimensions: those of the claims, all where they are few, none where they are many."""
+    extra = [dim for dim in values.dims if dim not in frames.KEYS]
+    every = values.stack(label=extra)["label"].values if extra else [()]
+    every = [dict(zip(extra, label, strict=True)) for label in every]
+    chosen = [label for label in every if {f"{dim}={value}" for dim, value in label.items()} in claimed]
+    return chosen or (every if len(every) <= LABELS else [])
+
+
+def claimed_labels(claims: pd.DataFrame, experiment: str, measure: str) -> list[set[str]]:
+    """`where` of every claim about a measure, as sets of "dimension=label"."""
+    own = claims[(claims["experiment"] == experiment) & (claims["measure"] == measure)] if len(claims) else claims
+    return [set(where.split(", ")) for where in pd.unique(own["where"].fillna(""))] if len(own) else []
 
 
 def key_measures(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> list[tuple[str, str]]:
