@@ -134,3 +134,10 @@ def test_no_two_of_many_specs_share_a_digest():
     # 20000 of 2^40 values: by chance a pair in 5500 such draws, and these are fixed
     made = {digest({"recipe": f"r{i % 20}", "seed": i // 20, "lr": 0.1 * i}) for i in range(20000)}
     assert len(made) == 20000
+
+
+def test_a_unit_prints_itself_and_not_all_that_it_was_made_from():
+    unit = Unit("data", "start", {})
+    for layer in range(60):  # each reads the one before twice: printed with its inputs, the last would be 2^60 long
+        unit = Unit("train", f"layer{layer}", {}, {"train": [unit, unit]})
+    assert repr(unit) == "Unit(stage='train', prefix='layer59', spec={}, label='')"

@@ -515,13 +515,14 @@ def test_commands_give_back_spec_and_inputs(made):
 
 
 def test_names_fit_the_rules(made):
-    # the wildcard of the Snakefile
+    allowed = re.search(r'unit=r"(.+)"', (ROOT / "Snakefile").read_text()).group(1)
     for units in made.units.values():
-        assert all(re.fullmatch(r"[A-Za-z0-9_\-]+", name) for name in units)
+        assert [name for name in units if not re.fullmatch(allowed, name)] == []
 
 
 def test_no_command_is_too_long(made):
-    units = [unit for units in made.units.values() for unit in units.values()]
+    # a plan is frozen from the study's own files, its command does not spell it
+    units = [unit for stage, units in made.units.items() if stage != "plan" for unit in units.values()]
     assert max(len(plan.command(made, unit)) for unit in units) < 60_000
 
 

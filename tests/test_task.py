@@ -114,5 +114,5 @@ def test_loss_of_shared_and_own_targets(loss):
 
 
 def test_an_unknown_model_is_not_found():
-    with pytest.raises(ModuleNotFoundError, match="imprint.models.transformer"):
-        Task(gaussian_blobs(), {"name": "transformer"}, "cross_entropy")
+    with pytest.raises(ModuleNotFoundError, match="imprint.models.perceptron"):
+        Task(gaussian_blobs(), {"name": "perceptron"}, "cross_entropy")

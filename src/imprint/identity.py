@@ -46,7 +46,7 @@ class Unit:
     stage: str
     prefix: str
     spec: dict
-    inputs: dict[str, list["Unit"]] = field(default_factory=dict)
+    inputs: dict[str, list["Unit"]] = field(default_factory=dict, repr=False)
     label: str = ""
 
     @property
