@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from imprint.losses import LOSSES, cross_entropy, squared_error, stablemax
+from imprint.losses import LOSSES, cross_entropy, spectral_decoupling, squared_error, stablemax
 
 EPS = torch.finfo(torch.float64).eps
 
@@ -81,13 +81,33 @@ def test_stablemax_has_a_gradient_at_zero_logits():
     assert logits.grad.tolist() == [[-0.5, 0.5]]
 
 
+def test_spectral_decoupling_of_two_classes_is_that_of_one_logit():
+    """The logistic loss of y f plus 0.003 f^2, with f the difference of the logits."""
+    logits, targets = example(2, 6, classes=2)
+    score = logits[..., 1] - logits[..., 0]
+    expected = torch.log1p(torch.exp(-(2 * targets - 1) * score)) + 0.003 * score**2
+    # a few roundings of numbers below about 30
+    torch.testing.assert_close(spectral_decoupling(logits, targets), expected, rtol=0, atol=1000 * EPS)
+
+
+def test_spectral_decoupling_does_not_see_what_all_logits_share():
+    logits, targets = example(5)
+    logits = logits.requires_grad_()
+    moved = spectral_decoupling(logits + 10, targets)
+    torch.testing.assert_close(moved, spectral_decoupling(logits, targets), rtol=0, atol=1000 * EPS)
+    (gradient,) = torch.autograd.grad(moved.sum(), logits)
+    # a sum of four numbers of about 1 that cancel
+    assert gradient.sum(-1).abs().max() < 10 * EPS
+
+
+@pytest.mark.parametrize("loss", [stablemax, spectral_decoupling])
 @pytest.mark.parametrize("precision", [torch.float32, torch.float64])
 @pytest.mark.parametrize("shape", [(5, 7, 3), (2, 13, 59), (9, 3, 113), (3, 1, 2)])
-def test_gradients_do_not_depend_on_how_many_replicas_there_are(shape, precision):
+def test_gradients_do_not_depend_on_how_many_replicas_there_are(shape, precision, loss):
     logits, targets = example(*shape[:2], classes=shape[2])
     logits = logits.to(precision).requires_grad_()
-    stablemax(logits, targets).mean(1).sum().backward()
+    loss(logits, targets).mean(1).sum().backward()
     for row in range(shape[0]):
         alone = logits.detach()[row : row + 1].clone().requires_grad_()
-        stablemax(alone, targets[row : row + 1]).mean(1).sum().backward()
+        loss(alone, targets[row : row + 1]).mean(1).sum().backward()
         assert torch.equal(alone.grad[0], logits.grad[row])

@@ -35,4 +35,19 @@ def stablemax(logits: Tensor, targets: Tensor) -> Tensor:
     return torch.logsumexp(logs, -1) - chosen
 
 
-LOSSES = {"cross_entropy": cross_entropy, "squared_error": squared_error, "stablemax": stablemax}
+def spectral_decoupling(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the cross-entropy plus ``0.006 sum_c (z_c - mean z)^2`` of the logits z, for every example.
+
+    For two classes the penalty is ``0.003 (z_1 - z_0)^2``, that of Pezeshki et al. 2021 (arXiv 2011.09468) on the one
+    logit of a logistic loss, with the coefficient of their two moons. What is common to all logits is no part of it.
+    """
+    centred = logits - logits.mean(-1, keepdim=True)
+    return cross_entropy(logits, targets) + 0.006 * torch.square(centred).sum(-1)
+
+
+LOSSES = {
+    "cross_entropy": cross_entropy,
+    "squared_error": squared_error,
+    "stablemax": stablemax,
+    "spectral_decoupling": spectral_decoupling,
+}

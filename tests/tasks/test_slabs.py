@@ -148,13 +148,71 @@ def test_margin_scales_gaps():
     assert all(part.any() for part in inside)
 
 
+@pytest.mark.parametrize(("first", "names"), [(5, ["slab_5", "slab_7"]), (7, ["slab_7"])])
+def test_first_coordinate_has_its_own_slabs(first, names):
+    data = slabs.build(slabs=7, first=first, dimensions=6, train=50, validation=50, test=4000, seed=3)
+    latent, y = data["blocks_latent"].values, data["y_test"].values
+    for k, columns in ((first, [0]), (7, range(1, 6))):
+        probabilities = {label: [p for _, own, p in GEOMETRY[k] if own == label] for label in (0, 1)}
+        for column in columns:
+            place = interval_of(latent[:, column], k)
+            assert (place >= 0).all()
+            for label in (0, 1):
+                of_class = [position for position, (_, own, _) in enumerate(GEOMETRY[k]) if own == label]
+                chosen = place[y == label]
+                assert np.isin(chosen, of_class).all()
+                for position, probability in zip(of_class, probabilities[label], strict=True):
+                    error = np.sqrt(probability * (1 - probability) / len(chosen))
+                    assert abs((chosen == position).mean() - probability) <= ERRORS * error
+    name = data["blocks_name"]
+    assert name.attrs["flag_meanings"].split() == names
+    assert name.values.tolist() == [0] + [len(names) - 1] * 5
+
+
+def test_noise_replaces_the_line_of_a_share_of_the_points_and_nothing_else():
+    options = {"slabs": 7, "dimensions": 4, "train": 300, "validation": 100, "test": 5000, "seed": 4}
+    clean, noisy = slabs.build(**options), slabs.build(**options, noise=0.1)
+    for split in ("train", "validation", "test"):
+        np.testing.assert_array_equal(clean[f"y_{split}"], noisy[f"y_{split}"])
+    np.testing.assert_array_equal(clean["blocks_rotation"], noisy["blocks_rotation"])
+    before, after, y = clean["blocks_latent"].values, noisy["blocks_latent"].values, noisy["y_test"].values
+    np.testing.assert_array_equal(before[:, 1:], after[:, 1:])
+    changed = before[:, 0] != after[:, 0]
+    np.testing.assert_array_equal(changed, np.abs(after[:, 0]) < 0.1)
+    assert changed.sum() == 500
+    assert stats.kstest(after[changed, 0], stats.uniform(-0.1, 0.2).cdf).pvalue > 6e-5
+    right = (after[changed, 0] > 0) == (y[changed] == 1)
+    assert abs(right.mean() - 0.5) < ERRORS * 0.5 / np.sqrt(500)
+
+
+def test_all_points_may_be_noise():
+    data = slabs.build(**slabs.EXAMPLE, noise=1.0, seed=0)
+    assert (np.abs(data["blocks_latent"].values[:, 0]) <= 0.1).all()
+
+
+def test_source_names_the_family():
+    named = {
+        "LMS-k": {},
+        "noisy LMS-k": {"noise": 0.1},
+        "MS-(k,l)": {"first": 3},
+        "MS-k": {"first": 5},
+    }
+    for family, options in named.items():
+        source = slabs.build(**slabs.EXAMPLE, **options, seed=0).attrs["source"]
+        assert source == f"Shah et al. 2020, arXiv 2006.07710, {family} as in their code"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"slabs": 4}, "slabs=4: a coordinate has 3, 5 or 7 slabs"),
+        ({"first": 4}, "first=4: coordinate 0 is 'linear' or has 3, 5 or 7 slabs"),
+        ({"noise": -0.1}, "noise=-0.1: a share of the points is from 0 to 1"),
+        ({"noise": 0.1, "first": 5}, "noise=0.1 with first=5: only a linear coordinate has noise; set noise to 0"),
         ({"dimensions": 1}, "dimensions=1: at least 2"),
         ({"margin": 0.25}, "margin=0.25: 5 slabs need one above 0 and below 0.25"),
         ({"margin": 0}, "margin=0: 5 slabs"),
+        ({"margin": 0.2, "first": 7}, "margin=0.2: 7 slabs need one above 0 and below 0.1667"),
         ({"test": 0}, "test=0: at least one point"),
     ],
 )

@@ -13,7 +13,7 @@ VIEWS = ("blocks",)
 LOSS = "cross_entropy"
 EXAMPLE = {"top": "digits", "bottom": "digits", "bottom_classes": (8, 9), "train": 80, "validation": 40, "test": 60}
 
-PAIRS = {"digits": (0, 1), "mnist": (0, 1), "fashion_mnist": (2, 4), "cifar10": (1, 9)}
+PAIRS = {"digits": (0, 1), "mnist": (0, 1), "fashion_mnist": (2, 4), "cifar10": (1, 9), "cifar10_jpeg": (1, 9)}
 BRIGHTEST = {"digits": 16}
 HALVES = ("top", "bottom")
 GREY = (0.299, 0.587, 0.114)
@@ -40,7 +40,7 @@ def build(
     repetition, for each half on its own. The smaller images are padded with zeros to the size of the larger ones.
 
     Args:
-        top: data set of the upper half: ``digits``, ``mnist``, ``fashion_mnist`` or ``cifar10``.
+        top: data set of the upper half: ``digits``, ``mnist``, ``fashion_mnist``, ``cifar10`` or ``cifar10_jpeg``.
         bottom: data set of the lower half.
         top_classes: its classes for 0 and for 1; None is digits 0 and 1, pullover and coat (2, 4), automobile and
             truck (1, 9).
@@ -63,9 +63,9 @@ def build(
     Raises:
         ValueError: an option outside its range, an unknown data set, or classes or sizes it does not have.
     """
-    _check(label, channels)
+    _check({"top": top, "bottom": bottom}, label, channels)
     names = {"top": sources.at_hand(top), "bottom": sources.at_hand(bottom)}
-    wanted = {"top": top_classes or PAIRS.get(top), "bottom": bottom_classes or PAIRS.get(bottom)}
+    wanted = {"top": top_classes or PAIRS[top], "bottom": bottom_classes or PAIRS[bottom]}
     raw = {half: sources.load(name) for half, name in names.items()}
     depth = channels or (3 if any(name in sources.COLOURED for name in names.values()) else 1)
     sizes = {"test": test, "validation": validation, "train": train}
@@ -92,7 +92,10 @@ def build(
     return data.assign(blocks_name=("feature", (rows_CHW.ravel() >= shape[1] // 2).astype(np.int64), about))
 
 
-def _check(label: str, channels: int | None) -> None:
+def _check(data: dict[str, str], label: str, channels: int | None) -> None:
+    for half, name in data.items():
+        if name not in PAIRS:
+            raise ValueError(f"{half}={name!r}: choose one of {', '.join(sorted(PAIRS))}")
     if label not in ("both", *HALVES):
         raise ValueError(f"label={label!r}: the class is told by 'both', 'top' or 'bottom'")
     if channels not in (None, 1, 3):
