@@ -86,9 +86,9 @@ def spec(recipe, **changes):
     return {"recipe": recipe, **plain, **changes}
 
 
-def fleet_of(task, recipe, settings=({"lr": 0.1},), seeds=(0,), batch_size=10, executor="stacked", stop=None, block=3):
+def fleet_of(task, recipe, settings=({"lr": 0.1},), seeds=(0,), batch_size=10, executor="stacked", stop=None, block=3, order=None):
     """A fleet that is stepped by hand."""
-    return Fleet(task, recipe, list(settings), list(seeds), batch_size, executor, stop, block)
+    return Fleet(task, recipe, list(settings), list(seeds), batch_size, executor, stop, block, order)
 
 
 def steps(fleet, count):

@@ -614,3 +614,14 @@ def test_explain_lists_what_is_not_there(project):
 def test_a_unit_that_is_not_planned(project):
     with pytest.raises(StudyError, match=r"no train unit 'x-123' in study 'quick': .*changed since it was planned"):
         project.plan().unit("train", "x-123")
+
+
+def test_an_order_is_part_of_what_is_trained_and_of_nothing_else(project):
+    before = project.plan()
+    assert not any("order" in unit.spec for stage in ("recipe", *CELL) for unit in before.units[stage].values())
+    project.toy["task"]["order"] = 0
+    after = project.plan()
+    assert {stage: count for stage, count in new(before, after).items() if stage not in PRODUCTS} == CELLS
+    assert {unit.spec["order"] for stage in ("search", "train") for unit in after.units[stage].values()} == {0}
+    del project.toy["task"]["order"]
+    assert names(project.plan()) == names(before)

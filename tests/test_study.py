@@ -451,3 +451,15 @@ def test_read_recipes_gives_what_the_file_says(project):
 def test_what_was_read_cannot_change(project):
     with pytest.raises(ValueError, match="frozen"):
         project.load().name = "other"
+
+
+def test_an_order_of_the_task(project):
+    project.toy["task"]["order"] = 0
+    assert project.load().experiments["toy"].task.order == 0
+    assert "order" not in project.load().experiments["toy"].task.options
+    project.toy["task"]["batch_size"] = "full"
+    with pytest.raises(StudyError, match="order is 0, but batch_size full has no order; leave it out"):
+        project.load()
+    project.toy["task"] |= {"batch_size": 32, "order": -1}
+    with pytest.raises(StudyError, match=r"task\.order: .*greater than or equal to 0"):
+        project.load()

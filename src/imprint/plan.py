@@ -151,6 +151,7 @@ class Planner:
             "snapshots": {key: rule.model_dump(exclude_none=True) for key, rule in experiment.snapshots.items()},
             "evaluate_every": experiment.evaluate_every,
             **({"keep": sorted(experiment.keep)} if experiment.keep else {}),
+            **({"order": experiment.task.order} if experiment.task.order is not None else {}),
             **({"allow": self.study.allow} if self.study.allow else {}),
         }
 

@@ -103,7 +103,11 @@ class Recipe(Update):
 
 
 class TaskSpec(BaseModel):
-    """Data, model, loss, batch, and how many replicas are computed at once; further keys are the task's own options."""
+    """Data, model, loss, batch, and how many replicas are computed at once; further keys are the task's own options.
+
+    ``order`` is the seed of the order of the examples, the same for all replicas, whose own seeds then draw all else;
+    without it a replica's order is of its own seed.
+    """
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
     name: str
@@ -111,6 +115,13 @@ class TaskSpec(BaseModel):
     batch_size: Count | Literal["full"]
     precision: Literal["float32", "float64"] = "float32"
     block: Count | None = None
+    order: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "TaskSpec":
+        if self.order is not None and self.batch_size == "full":
+            raise ValueError(f"order is {self.order}, but batch_size full has no order; leave it out")
+        return self
 
     @property
     def options(self) -> dict:

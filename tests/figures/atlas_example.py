@@ -27,6 +27,7 @@ RARE = ["gradient_flow", "spectral_limit", "muon_limit"]
 SPARSITY = ["sgd_tenth", "powerprop_a2", "powerprop_a3", "powerprop_a4"]
 PATCHES = ["sgd_tenth", "adam_fast", "muon"]
 SPRITES = ["sgd", "adam", "muon", "signum"]
+CLONES = ["sgd", "adam", "muon"]
 
 
 def measure(random, coords, level, spread, extra=None, **attrs):
@@ -363,6 +364,26 @@ def patches(random, recipes=PATCHES, seeds=SEEDS):
     return groups
 
 
+def clones(random, recipes=CLONES, seeds=SEEDS):
+    """Copies that fall behind: those on isotropic clones at once, those on Gaussian ones later, the second's last."""
+    recipes = list(recipes)
+    coords = {"stop": ["length"], "select": ["best"], "recipe": recipes, "seed": seeds, "snapshot": ["init", "final"]}
+    kinds, after = ["real", "gaussian", "isotropic"], np.arange(0, 210, 10)
+    top = np.array([0.95, 0.92, 0.81])[:, None]
+    level = 0.1 + (top - 0.1) * (1 - np.exp(-after / (20 + 5 * np.arange(len(recipes))[:, None, None, None, None])))
+    accuracy = measure(
+        random, coords, level[None, None], 0.005, {"data": kinds, "after": after.tolist()}, long_name="test accuracy"
+    )
+    time = np.array([60.0, 20.0]) * np.array([1, 3.5, 2])[np.arange(len(recipes)) % 3, None, None, None]
+    steps = measure(random, coords, time[None, None], 5.0, {"clone": kinds[1:]}, long_name="steps until it is behind")
+    groups = {"divergence_times": xr.Dataset({"steps": steps.clip(10, 210), "accuracy": accuracy.clip(0, 1)})}
+    groups["divergence_times"] = groups["divergence_times"].where(accuracy["snapshot"] == "final")
+    groups["training"] = training(random, coords, recipes, column([0, 200], "snapshot"), 0.2)
+    groups["search"] = search(random, coords, recipes, "validation_loss")
+    groups["trace"] = trace(random, coords, recipes, 200, 0.2)
+    return groups
+
+
 def rare(random, recipes=RARE, seeds=SEEDS):
     """Classes and modes of unequal frequency: the first recipe learns them in turn, the others alike."""
     recipes = list(recipes)
@@ -443,6 +464,7 @@ def atlas(seed: int = 0) -> xr.DataTree:
         "margins": margins(random),
         "rare": rare(random),
         "sparsity": sparsity(random),
+        "clones": clones(np.random.default_rng(9)),
         "patches": patches(random),
         "sprites": sprites(random),
     }
@@ -584,6 +606,17 @@ def experiments() -> list[dict]:
             ["pruning_curve", "performance"],
             stop={"steps": {"steps": 2500}},
             select={},
+            snapshots={},
+        ),
+        spec(
+            "clones",
+            "Do optimizers learn simple statistics first?",
+            "When does a network that sees Gaussian clones of the images fall behind?",
+            {"name": "clones", "model": {"name": "mlp", "hidden": [128]}, "batch_size": 128},
+            CLONES,
+            ["divergence_times"],
+            stop={"length": {"steps": 200}},
+            select={"best": {"validation_loss": "min"}},
             snapshots={},
         ),
     ]

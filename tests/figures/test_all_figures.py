@@ -25,6 +25,7 @@ EXPERIMENTS = {
     "margins": atlas_example.margins,
     "rare": atlas_example.rare,
     "sparsity": atlas_example.sparsity,
+    "clones": atlas_example.clones,
     "patches": atlas_example.patches,
     "sprites": atlas_example.sprites,
 }

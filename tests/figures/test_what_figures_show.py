@@ -49,7 +49,7 @@ def test_compared_snapshots():
     assert frames.endpoint(["init", "matched_loss", "final"]) == ["matched_loss", "final"]
     assert frames.endpoint(["task_1", "task_2"]) == ["task_2"]
     assert frames.endpoint(["init", "task_1", "final"]) == ["final"]
-    assert frames.endpoint(["init", "path_100", "path_1e-05", "loss_0.1", "final"]) == ["loss_0.1", "final"]
+    assert frames.endpoint(["init", "path_2_0", "path_0_5", "loss_0.1", "final"]) == ["loss_0.1", "final"]
 
 
 def test_panels_of_a_measure_with_many_labels_are_those_of_its_claims():

@@ -153,3 +153,33 @@ def test_how_many_are_computed_at_once_changes_no_result(recipe, block):
     found = train(small_task(), one, settings, seeds)
     assert found.equals(train(small_task(), other, settings, seeds))
     assert len(set(found["status_step"].values.ravel().tolist())) > 1  # they left at different steps
+
+
+def test_an_order_is_shared_and_the_start_is_not():
+    fleets = {order: fleet_of(small_task(), KINDS["elements"], seeds=[4, 9], order=order) for order in (4, 5)}
+    fed = {order: batches_of(fleet) for order, fleet in fleets.items()}
+    assert all(torch.equal(x[0], x[1]) and torch.equal(y[0], y[1]) for x, y in fed.values())
+    assert not torch.equal(fed[4][0], fed[5][0])
+    assert torch.equal(fleets[4].flat, fleets[5].flat) and not torch.equal(*fleets[4].flat)
+
+
+def test_an_order_leaves_data_drawn_per_seed_to_the_seed():
+    task = small_task(seeds=[4, 9])
+    fleet = fleet_of(task, KINDS["elements"], seeds=[9, 4], order=4)
+    index, x = fleet.order.batch(4, 0, 0), task.split("train")[0]
+    assert torch.equal(batches_of(fleet)[0], x[[1, 0]][:, index])
+
+
+@kinds
+def test_under_one_order_a_fleet_is_fleets_of_one(recipe):
+    seeds = [4, 9, 2]
+    together = steps(fleet_of(small_task(), recipe, seeds=seeds, order=7), 15).flat
+    alone = [steps(fleet_of(small_task(), recipe, seeds=[seed], order=7), 15).flat[0] for seed in seeds]
+    assert torch.equal(together, torch.stack(alone))  # float64 on a CPU: bit for bit
+
+
+@kinds
+def test_the_order_of_a_replicas_own_seed_is_the_default(recipe):
+    plain = steps(fleet_of(small_task(), recipe, seeds=[4, 9]), 15).flat
+    shared = steps(fleet_of(small_task(), recipe, seeds=[4, 9], order=4), 15).flat
+    assert torch.equal(plain[0], shared[0]) and not torch.equal(plain[1], shared[1])

@@ -89,3 +89,13 @@ def test_a_batch_larger_than_a_task_is_refused():
     assert order(11).batches == [1, 1]
     with pytest.raises(ValueError, match=r"batch_size 12 is larger than the smallest task's 11 examples"):
         order(12)
+
+
+def test_with_a_seed_of_its_own_the_order_is_that_seeds_for_every_replica():
+    shared, other = Order(STAGES, 2, 5, 3), Order(STAGES, 2, 5, 4)
+    for stage in (0, 1):
+        for step in range(5):
+            expected = order().batch(3, stage, step)
+            assert all(torch.equal(shared.batch(seed, stage, step), expected) for seed in (0, 3, 9))
+    assert not torch.equal(epoch(shared), epoch(other))
+    assert torch.equal(epoch(Order(STAGES, 2, 5, 0), seed=7), epoch(order(), seed=0))  # 0 is a seed, not "none"

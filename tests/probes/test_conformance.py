@@ -26,6 +26,7 @@ TASK_OF_VIEW = {"blocks": "slabs", "cues": "sprites", "stages": "split_classes"}
 SPECIAL = {"margins": {"task": "separable", "model": {"name": "mlp", "hidden": [], "bias": False}}}
 TASK_OF_VIEW["modes"] = "modes"
 TASK_OF_VIEW |= {"features": "staircase", "flipped": "patches"}
+TASK_OF_VIEW |= {"clones": "clones", "factors": "easy_hard"}
 SPECIAL["class_losses"] = {"task": "heavy_tail"}
 SPECIAL["mode_times"] = {"task": "modes", "model": {"name": "deep_linear", "hidden": [5]}}
 

@@ -9,7 +9,7 @@ from scipy import stats
 
 KEYS = ("stop", "select", "recipe", "seed", "snapshot")
 MODE = ["stop", "select", "snapshot"]
-SERIES = re.compile(r"_[0-9.e+-]+$")
+SERIES = re.compile(r"(_[0-9.e+-]+)+$")
 
 
 def group(atlas: xr.DataTree, experiment: str, name: str) -> xr.Dataset | None:

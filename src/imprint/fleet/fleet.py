@@ -73,6 +73,7 @@ class Fleet:
         stop: see :class:`imprint.fleet.recorder.Recorder`; schedules end where it ends at the latest.
         block: how many replicas are computed at once; it bounds memory and changes no result. None: see
             :func:`block_size`.
+        order: seed of the order of the examples for all replicas; None: each replica's own seed.
 
     Attributes:
         branches: where copies leave to cool down by themselves: a step, and the multipliers of the steps they make.
@@ -93,10 +94,11 @@ class Fleet:
         executor: str,
         stop: dict | None = None,
         block: int | None = None,
+        order: int | None = None,
     ):
         self.task, self.recipe, self.settings, self.seeds = task, recipe, settings, seeds
         self.layout = Layout.of(task.model)
-        self.order = Order(task.stage_of("train").cpu(), task.stages, batch_size)
+        self.order = Order(task.stage_of("train").cpu(), task.stages, batch_size, order)
         self.executor = executor
         count = len(settings) * len(seeds)
         self.limits = (

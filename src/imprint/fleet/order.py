@@ -13,12 +13,13 @@ class Order:
         stage_of: for each training example ``[N]`` the task of the sequence it belongs to.
         stages: how many tasks the sequence has.
         batch_size: examples per batch; None takes all examples of a stage in their order.
+        seed: of the order of every replica; None takes each replica's own.
     """
 
-    def __init__(self, stage_of: Tensor, stages: int, batch_size: int | None):
+    def __init__(self, stage_of: Tensor, stages: int, batch_size: int | None, seed: int | None = None):
         self.examples = [torch.nonzero(stage_of == stage).flatten() for stage in range(stages)]
         sizes = [len(examples) for examples in self.examples]
-        self.batch_size = batch_size
+        self.batch_size, self.seed = batch_size, seed
         if batch_size is not None and min(sizes) < batch_size:
             raise ValueError(f"batch_size {batch_size} is larger than the smallest task's {min(sizes)} examples")
         self.batches = [1 if batch_size is None else size // batch_size for size in sizes]
@@ -37,6 +38,7 @@ class Order:
         """Return the indices ``[B]`` of the training examples of a batch."""
         if self.batch_size is None:
             return self.examples[stage]
+        seed = seed if self.seed is None else self.seed
         epoch, place = divmod(step, self.batches[stage])
         known = self._epochs.get((seed, stage))
         if known is None or known[0] != epoch:

@@ -22,8 +22,9 @@ def train(
 
     Args:
         task: data, model and loss.
-        spec: of the fleet: recipe, batch_size, executor, block, stop, snapshots, evaluate_every, what snapshots
-            ``keep`` beside the weights, and what :func:`imprint.fleet.arithmetic.arithmetic` may ``allow``.
+        spec: of the fleet: recipe, batch_size, executor, block, stop, snapshots, evaluate_every, the seed of the
+            ``order`` that replicas share, what snapshots ``keep`` beside the weights, and what
+            :func:`imprint.fleet.arithmetic.arithmetic` may ``allow``.
         settings: hyper-parameters of each setting.
         seeds: of each replica within a setting.
         checkpoint: where an interrupted training goes on from.
@@ -33,7 +34,7 @@ def train(
     """
     torch.use_deterministic_algorithms(True, warn_only=True)
     keep_freed()
-    plan = (spec["batch_size"], spec["executor"], spec["stop"], spec["block"])
+    plan = (spec["batch_size"], spec["executor"], spec["stop"], spec["block"], spec.get("order"))
     fleet = Fleet(task, spec["recipe"], settings, seeds, *plan)
     recorder = Recorder(fleet, spec["stop"], spec["snapshots"], spec["evaluate_every"], spec.get("keep", ()))
     if checkpoint:
