@@ -384,6 +384,24 @@ def clones(random, recipes=CLONES, seeds=SEEDS):
     return groups
 
 
+def easy_hard(random, recipes=CLONES, seeds=SEEDS):
+    """An easy feature that takes more of deeper layers, less so under later recipes."""
+    recipes = list(recipes)
+    coords = {"stop": ["loss"], "select": ["best"], "recipe": recipes, "seed": seeds, "snapshot": ["init", "final"]}
+    layers = {"layer": [f"hidden_{place}" for place in (1, 2, 3, 4)]}
+    grows = np.array([0.15, 0.4, 0.5, 0.55]) * (1 - 0.1 * np.arange(len(recipes)))[:, None, None, None]
+    shares = {
+        "gap": measure(random, coords, 0.8 * grows[..., 3], 0.02, long_name="gap of the shares"),
+        "easy": measure(random, coords, grows[None, None], 0.02, layers, long_name="share of the easy feature"),
+        "hard": measure(random, coords, grows[None, None] / 4, 0.01, layers, long_name="share of the hard feature"),
+    }
+    groups = {"variance_explained": xr.Dataset(shares)}
+    groups["training"] = training(random, coords, recipes, column([0, 500], "snapshot"), 0.01)
+    groups["search"] = search(random, coords, recipes, "validation_loss")
+    groups["trace"] = trace(random, coords, recipes, 500, 0.01)
+    return groups
+
+
 def rare(random, recipes=RARE, seeds=SEEDS):
     """Classes and modes of unequal frequency: the first recipe learns them in turn, the others alike."""
     recipes = list(recipes)
@@ -465,6 +483,7 @@ def atlas(seed: int = 0) -> xr.DataTree:
         "rare": rare(random),
         "sparsity": sparsity(random),
         "clones": clones(np.random.default_rng(9)),
+        "easy_hard": easy_hard(np.random.default_rng(10)),
         "patches": patches(random),
         "sprites": sprites(random),
     }
@@ -616,6 +635,17 @@ def experiments() -> list[dict]:
             CLONES,
             ["divergence_times"],
             stop={"length": {"steps": 200}},
+            select={"best": {"validation_loss": "min"}},
+            snapshots={},
+        ),
+        spec(
+            "easy_hard",
+            "How much of a representation goes to the easy feature?",
+            "How much of the variance of the hidden layers do an easy and a hard feature explain?",
+            {"name": "easy_hard", "model": {"name": "mlp", "hidden": [64, 64, 64, 64]}, "batch_size": 64},
+            CLONES,
+            ["variance_explained"],
+            stop={"loss": {"train_loss": 0.01, "at_most": {"epochs": 60}}},
             select={"best": {"validation_loss": "min"}},
             snapshots={},
         ),

@@ -26,6 +26,7 @@ EXPERIMENTS = {
     "rare": atlas_example.rare,
     "sparsity": atlas_example.sparsity,
     "clones": atlas_example.clones,
+    "easy_hard": atlas_example.easy_hard,
     "patches": atlas_example.patches,
     "sprites": atlas_example.sprites,
 }
@@ -41,7 +42,8 @@ def cases():
             continue
         for experiment, spec in specs.items():
             searched = spec["select"] or not getattr(module, "SEARCH", False)
-            if searched and set(module.PROBES) <= set(spec["probes"]):
+            crossed = "order" in spec["task"] or not getattr(module, "CROSSED", False)
+            if searched and crossed and set(module.PROBES) <= set(spec["probes"]):
                 yield name, experiment
 
 
