@@ -102,6 +102,27 @@ def test_value_claims_give_a_row_per_recipe_against_the_bound(toy):
     assert np.isnan(rows["margin"][2]) and rows["margin"][0] == 1.5
 
 
+def test_last_bits_are_no_data(toy):
+    """Sums that are 1 but for rounding leave the intervals of their family as they are where they are exactly 1."""
+    claims = {"sum": {"measure": "a.y", "recipe": "all", "expect": {"within": [1 - 1e-6, 1 + 1e-6]}}}
+    claims["good"] = {"measure": "a.x", "recipe": "all", "expect": {"at_least": 0.5}}
+    ulp = np.finfo(float).eps / 2
+    noisy = 1 - ulp * np.array([[1, 1, 1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 1, 0, 1, 0]])
+    rough, exact = (
+        toy.rows(claims, {"a.x": ([EIGHT, EIGHT + 1], HIGH), "a.y": (sums, HIGH)}) for sums in (noisy, np.ones((2, 8)))
+    )
+    columns = ["verdict", "low", "high", "p_adjusted"]
+    assert np.isfinite(exact[exact["claim"] == "good"]["high"]).all()
+    assert rough[columns].iloc[2:].equals(exact[columns].iloc[2:])
+    assert rough["verdict"].tolist() == ["supported"] * 4
+
+
+def test_a_difference_of_rounding_is_a_tie(toy):
+    third = np.array([0.1 + 0.2] * 3 + [0.3] * 5)  # 0.1 + 0.2 is not 0.3 in the last bit
+    row = toy.rows({"c": contrast()}, {"a.x": ([third, np.full(8, 0.3)], HIGH)}).iloc[0]
+    assert (row["estimate"], row["low"], row["high"], row["flags"]) == (0.0, 0.0, 0.0, "ties: 8 of 8")
+
+
 def test_values_on_the_bound_support_it(toy):
     rows = toy.rows(
         {"c": {"measure": "a.x", "recipe": "muon", "expect": {"at_least": 0.1}}},

@@ -10,6 +10,7 @@ from imprint.claims import table
 from imprint.claims.family import Row, judge
 from imprint.claims.holm import holm
 from imprint.claims.readings import ClaimError, Mode, Reading, Readings, unknown
+from imprint.claims.signflip import ROUNDING
 from imprint.claims.verdict import BOUND_FORMS, CONTRAST_FORMS, verdict
 
 
@@ -141,7 +142,14 @@ def _values(reading: Reading, sides: list[list[str]], relative: bool) -> tuple[n
             problems += [f"relative: {recipe} has {lowest:g}"] if lowest <= 0 else []
             value_N[recipe] = np.log(np.where(value_N[recipe] > 0, value_N[recipe], np.nan))
     means = [np.mean([value_N[recipe] for recipe in side], axis=0) for side in sides]
-    return means[0] - means[1] if len(means) == 2 else means[0], problems
+    return _difference(*means) if len(means) == 2 else means[0], problems
+
+
+def _difference(one_N: np.ndarray, other_N: np.ndarray) -> np.ndarray:
+    """Paired differences; what rounding alone makes differ is a tie."""
+    difference_N = one_N - other_N
+    size_N = np.maximum(np.abs(one_N), np.abs(other_N))
+    return np.where(np.abs(difference_N) <= ROUNDING * size_N, 0.0, difference_N)
 
 
 def _note_divergence(row: Row, reading: Reading, recipes: list[str]) -> None:

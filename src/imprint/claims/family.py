@@ -44,6 +44,7 @@ class Row:
 def judge(rows: list[Row], alpha: float) -> None:
     """Fill the rows of one family; those with problems are untested and not in it."""
     for row in rows:
+        row.x_N = settled(row.x_N)
         _describe(row, alpha)
     tested = [row for row in rows if not row.problems]
     columns = [(row, reference) for row in tested for reference in row.references]
@@ -58,6 +59,18 @@ def judge(rows: list[Row], alpha: float) -> None:
             row.cells |= {"p": result.p[own].max(), "p_adjusted": result.p_adjusted[own].max()}
         word, beyond = verdict(low, high, form=row.form, bound=row.bound, untested=bool(row.problems))
         row.cells |= {"verdict": word, "beyond": beyond, "low": row.back(low), "high": row.back(high)}
+
+
+def settled(x_N: np.ndarray) -> np.ndarray:
+    """Values that differ by rounding alone become their median: their last bits are no data to be resampled.
+
+    >>> settled(np.array([1.0, 1.0 + 2.2e-16, 1.0, np.nan])).tolist()
+    [1.0, 1.0, 1.0, nan]
+    """
+    has = np.isfinite(x_N)
+    if not has.any() or np.ptp(x_N[has]) > ROUNDING * np.abs(x_N[has]).max():
+        return x_N
+    return np.where(has, np.median(x_N[has]), x_N)
 
 
 def _facing(references: tuple[float, ...], mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple:
