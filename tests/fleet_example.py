@@ -1,9 +1,11 @@
 """Small data sets, tasks, recipes and specs, in float64, for the tests of training."""
 
+import functools
 import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 import xarray as xr
 
@@ -75,8 +77,31 @@ def inside(recipe):
 
 def known_recipes():
     """Every entry of recipes.yaml as a training job gets it: canonical, through JSON."""
+    return {name: json.loads(text) for name, text in canonical_recipes().items()}
+
+
+@functools.cache
+def canonical_recipes():
+    """Canonical text of every entry of recipes.yaml, read once."""
     recipes = read_recipes(ROOT / "recipes.yaml")
-    return {name: json.loads(canonical(canonical_recipe(recipe))) for name, recipe in recipes.items()}
+    return {name: canonical(canonical_recipe(recipe)) for name, recipe in recipes.items()}
+
+
+def each_recipe(but=()):
+    """Test parameters: every entry; one whose parts earlier entries have, say at another rate, is a slow one."""
+    seen, found = set(), []
+    for name, recipe in known_recipes().items():
+        new = parts_of(recipe) - seen
+        seen |= new
+        if name not in but:
+            found.append(pytest.param(name, marks=() if new else pytest.mark.slow))
+    return found
+
+
+def parts_of(recipe):
+    """Kind and name of the parts of a canonical recipe."""
+    kinds = ("gradient", "perturbation", "decay", "averaging", "parametrization", "schedule")
+    return {("update", recipe["update"])} | {(kind, recipe[kind]["name"]) for kind in kinds if kind in recipe}
 
 
 def spec(recipe, **changes):
@@ -86,7 +111,9 @@ def spec(recipe, **changes):
     return {"recipe": recipe, **plain, **changes}
 
 
-def fleet_of(task, recipe, settings=({"lr": 0.1},), seeds=(0,), batch_size=10, executor="stacked", stop=None, block=3, order=None):
+def fleet_of(
+    task, recipe, settings=({"lr": 0.1},), seeds=(0,), batch_size=10, executor="stacked", stop=None, block=3, order=None
+):
     """A fleet that is stepped by hand."""
     return Fleet(task, recipe, list(settings), list(seeds), batch_size, executor, stop, block, order)
 

@@ -57,3 +57,16 @@ def test_in_float32_fleets_of_one_agree_to_rounding():
         np.testing.assert_allclose(
             weights_of(together, setting, 1), weights_of(alone, 0, 1), atol=50 * torch.finfo(torch.float32).eps
         )
+
+
+def test_an_order_is_the_same_for_every_seed():
+    shared = train(small_task(), spec(ADAM, order=9), SETTINGS, [0, 9])
+    own, one = (
+        train(small_task(), spec(ADAM), SETTINGS, [0, 9]),
+        train(small_task(), spec(ADAM, order=9), SETTINGS, [0]),
+    )
+    for setting in (0, 1):
+        assert (weights_of(shared, setting, 9) == weights_of(own, setting, 9)).all()
+        assert not (weights_of(shared, setting, 0) == weights_of(own, setting, 0)).all()
+        assert (weights_of(shared, setting, 0) == weights_of(one, setting, 0)).all()
+        assert (weights_of(shared, setting, 0, "init") == weights_of(own, setting, 0, "init")).all()

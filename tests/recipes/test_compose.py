@@ -5,7 +5,7 @@ import copy
 import pytest
 import pytorch_optimizer
 import torch
-from fleet_example import fleet_of, known_recipes, small_task, spec, steps, weights_of
+from fleet_example import each_recipe, fleet_of, known_recipes, small_task, spec, steps, weights_of
 from torch import nn
 
 from imprint.fleet.layout import Layout
@@ -418,7 +418,7 @@ def test_rest_is_not_needed_where_everything_is_a_matrix():
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("name", [name for name, recipe in known_recipes().items() if name != "spectral_limit"])
+@pytest.mark.parametrize("name", each_recipe(but=["spectral_limit"]))
 def test_every_column_has_one_owner(name, bias):
     _, _, _, optimizer = composed(known_recipes()[name], bias=bias)
     owned = torch.zeros(optimizer.inner.columns, dtype=torch.int64)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from fleet_example import fleet_of, inside, known_recipes, network, spec, steps
+from fleet_example import each_recipe, fleet_of, inside, known_recipes, network, spec, steps
 
 from imprint.fleet.train import train
 
@@ -35,7 +35,7 @@ def passes_per_step(recipe, columns, steps):
     return one * (2 if ascent else 1) + curvature + inside
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", each_recipe())
 def test_passes_per_step_are_what_the_method_says(name):
     recipe = RECIPES[name]
     fleet = steps(fleet_of(network(recipe), recipe, [middle(recipe)], [0]), 20)

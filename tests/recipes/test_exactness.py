@@ -2,7 +2,19 @@
 
 import numpy as np
 import pytest
-from fleet_example import fleet_of, inside, known_recipes, network, poke, small_task, spec, steps, suits, weights_of
+from fleet_example import (
+    each_recipe,
+    fleet_of,
+    inside,
+    known_recipes,
+    network,
+    poke,
+    small_task,
+    spec,
+    steps,
+    suits,
+    weights_of,
+)
 
 from imprint.fleet.oracle import EXECUTORS
 from imprint.fleet.recorder import TRACE
@@ -52,7 +64,7 @@ def check_exact(recipe, executor, count=FEW, net="mlp"):
             assert own["path_length"].values[-1] == fleet.path_length.item()
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", each_recipe())
 def test_a_fleet_is_its_replicas(name):
     check_exact(RECIPES[name], "stacked")
 
@@ -99,7 +111,7 @@ def test_its_trace_is_theirs(name):
 ELSEWHERE = ("low_rank", "weight_noise")  # starts at the best approximation; takes its loss at moved weights
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name not in ELSEWHERE])
+@pytest.mark.parametrize("name", each_recipe(but=ELSEWHERE))
 def test_the_same_seed_is_the_same_start_under_every_recipe(name):
     task = small_task({"bias": False})
     found = train(task, spec(RECIPES[name], stop={"steps": 1}), inside(RECIPES[name])[:1], SEEDS)
@@ -114,7 +126,7 @@ def test_the_same_seed_is_the_same_start_under_every_recipe(name):
         np.testing.assert_allclose(first, second, rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", each_recipe())
 def test_a_neighbour_that_diverges_changes_nothing(name):
     recipe = RECIPES[name]
     settings = inside(recipe)
