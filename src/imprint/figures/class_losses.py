@@ -41,24 +41,19 @@ def draw(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> Figure:
     if table.empty:
         return style.note("No replica has a class with a loss above 0.")
     modes, recipes = frames.modes(table), style.ordered(table["recipe"])
-    columns = min(len(modes), COLUMNS)
-    rows = -(-len(modes) // columns)
-    drawing = style.figure(max(1.0 + 2.9 * columns, 5.6), 0.9 + 2.7 * rows)
-    axes = drawing.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    drawing, axes, columns = style.panels(len(modes), COLUMNS, (2.9, 2.7), 5.6)
     titles = frames.mode_titles(modes)
-    for ax in axes.flat[len(modes) :]:
-        ax.set_visible(False)
-    for ax, mode in zip(axes.flat, modes, strict=False):
+    for ax, mode in zip(axes, modes, strict=True):
         ax.set(xscale="log", yscale="log")
         own = table[(table[frames.MODE] == list(mode)).all(axis=1)]
         for name in style.ordered(own["recipe"]):
             curve(ax, own[own["recipe"] == name], name)
         ax.set_title(titles[mode])
         ax.grid()
-    for ax, mode in zip(axes.flat, modes, strict=False):
+    for ax, mode in zip(axes, modes, strict=True):
         guide(ax, table[(table[frames.MODE] == list(mode)).all(axis=1)])
-    style.log_ticks(axes[0, 0].xaxis)
-    style.log_ticks(axes[0, 0].yaxis)
+    style.log_ticks(axes[0].xaxis)
+    style.log_ticks(axes[0].yaxis)
     drawing.supxlabel("share of the training examples", fontsize=8.5)
     drawing.supylabel("training loss of the class", fontsize=8.5)
     handles = [*style.recipe_handles(recipes), Line2D([], [], color=style.INK, linestyle="--", label="1 / share")]

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from imprint.figures import frames, style
+from imprint.figures import frames, marks, style
 
 PROBES = ("divergence_times",)
 SCOPE = "experiment"
@@ -36,8 +36,8 @@ def data(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> pd.DataF
     times = frames.pooled(frames.tidy(steps))
     last = float(group["after"].max())
     times = times.assign(log=np.log(times["value"]), behind=times["value"] <= last).groupby(by, sort=False)
-    marks = times.agg(time=("log", "mean"), behind=("behind", "mean")).reset_index()
-    return table.merge(marks.assign(time=np.exp(marks["time"])), on=by, how="left")
+    means = times.agg(time=("log", "mean"), behind=("behind", "mean")).reset_index()
+    return table.merge(means.assign(time=np.exp(means["time"])), on=by, how="left")
 
 
 @style.styled
@@ -46,21 +46,7 @@ def draw(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> Figure:
     table = data(atlas, claims, experiment)
     if table.empty:
         return style.note("No replica finished its training.")
-    protocols = list(dict.fromkeys(zip(table["stop"], table["select"], strict=True)))
-    recipes = style.ordered(table["recipe"])
-    panels = [(*protocol, name) for protocol in protocols for name in recipes]
-    columns = min(len(recipes), COLUMNS)
-    rows = -(-len(panels) // columns)
-    drawing = style.figure(max(1.0 + 2.2 * columns, 4.6), 1.0 + 2.2 * rows)
-    axes = drawing.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for ax in axes.flat[len(panels) :]:
-        ax.set_visible(False)
-    titles = frames.mode_titles([(*protocol, "") for protocol in protocols])
-    for ax, (stop, select, name) in zip(axes.flat, panels, strict=False):
-        own = table[(table["stop"] == stop) & (table["select"] == select) & (table["recipe"] == name)]
-        panel(ax, own, name)
-        above = f"{titles[stop, select, '']}\n" if len(protocols) > 1 else ""
-        ax.set_title(above + name, color=style.recipe(name)[0])
+    drawing, axes = marks.recipe_panels(table, panel, COLUMNS, (2.2, 2.2))
     drawing.supxlabel("steps", fontsize=8.5)
     drawing.supylabel("accuracy on real test examples", fontsize=8.5)
     handles = [Line2D([], [], color=style.INK, linestyle=line, label=kind) for kind, line in LINES.items()]

@@ -41,14 +41,9 @@ def draw(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> Figure:
     pairs = set(zip(table["stop"], table["select"], strict=True))
     protocols = [(s, c) for s in experiment["stop"] for c in [*experiment["select"], "fixed"] if (s, c) in pairs]
     recipes = style.ordered(table["recipe"])
-    columns = min(len(protocols), COLUMNS)
-    rows = -(-len(protocols) // columns)
-    drawing = style.figure(max(1.0 + 2.3 * columns, 5.6), 0.9 + 2.4 * rows)
-    axes = drawing.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for ax in axes.flat[len(protocols) :]:
-        ax.set_visible(False)
+    drawing, axes, columns = style.panels(len(protocols), COLUMNS, (2.3, 2.4), 5.6)
     titles = frames.mode_titles([(*protocol, "") for protocol in protocols])
-    for ax, protocol in zip(axes.flat, protocols, strict=False):
+    for ax, protocol in zip(axes, protocols, strict=True):
         ax.set_yscale("log")
         own = table[(table["stop"] == protocol[0]) & (table["select"] == protocol[1])]
         for name in style.ordered(own["recipe"]):
@@ -58,7 +53,7 @@ def draw(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> Figure:
         ax.set_title(titles[(*protocol, "")])
         ax.locator_params(axis="x", nbins=4)
         ax.grid()
-    style.log_ticks(axes[0, 0].yaxis)
+    style.log_ticks(axes[0].yaxis)
     drawing.supxlabel("steps", fontsize=8.5)
     drawing.supylabel("training loss", fontsize=8.5)
     drawing.legend(

@@ -1,8 +1,11 @@
 """Marks that several figures share: replicas with their mean and interval, along one axis or in a plane."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from imprint.figures import frames, style
 
@@ -15,6 +18,26 @@ def conditions(experiment: dict, stop: str, snapshot: str | None = None) -> list
     rules = [experiment["stop"].get(stop)]
     rules += [rule for name, rule in experiment["snapshots"].items() if snapshot in (None, name)]
     return [rule["train_loss"] for rule in rules if rule and rule.get("train_loss")]
+
+
+def recipe_panels(
+    table: pd.DataFrame, draw: Callable, most: int, size: tuple[float, float]
+) -> tuple[Figure, list[Axes]]:
+    """Figure with a panel per recipe, a block of rows per protocol; `draw(ax, rows, name)` fills one.
+
+    A row of panels holds at most `most` recipes; `size` is that of a panel in inches. Titles name the protocol where
+    there are several.
+    """
+    protocols = list(dict.fromkeys(zip(table["stop"], table["select"], strict=True)))
+    recipes = style.ordered(table["recipe"])
+    titles = frames.mode_titles([(*protocol, "") for protocol in protocols])
+    drawing, axes, _ = style.panels(len(protocols) * len(recipes), min(len(recipes), most), size)
+    cells = [(protocol, name) for protocol in protocols for name in recipes]
+    for ax, ((stop, select), name) in zip(axes, cells, strict=True):
+        draw(ax, table[(table["stop"] == stop) & (table["select"] == select) & (table["recipe"] == name)], name)
+        above = f"{titles[stop, select, '']}\n" if len(protocols) > 1 else ""
+        ax.set_title(above + name, color=style.recipe(name)[0])
+    return drawing, axes
 
 
 def strip(ax: Axes, part: pd.DataFrame, recipes: list[str], seeds: int, log: bool = False) -> None:

@@ -36,15 +36,10 @@ def draw(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> Figure:
     if table.empty:
         return style.note("No replica reached a snapshot that is compared.")
     modes, recipes = frames.modes(table), style.ordered(table["recipe"])
-    columns = min(len(modes), COLUMNS)
-    rows = -(-len(modes) // columns)
-    drawing = style.figure(max(1.0 + 2.3 * columns, 4.6), 0.9 + 2.1 * rows)
-    axes = drawing.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for ax in axes.flat[len(modes) :]:
-        ax.set_visible(False)
+    drawing, axes, columns = style.panels(len(modes), COLUMNS, (2.3, 2.1), 4.6)
     titles = frames.mode_titles(modes)
     log = (bool(table["step"].min() > 0), bool(table["train_loss"].min() > 0))
-    for ax, mode in zip(axes.flat, modes, strict=False):
+    for ax, mode in zip(axes, modes, strict=True):
         ax.set(xscale="log" if log[0] else "linear", yscale="log" if log[1] else "linear")
         for loss in marks.conditions(experiment, mode[0], mode[2]):
             ax.axhline(loss, color=style.INK, linewidth=0.9, linestyle=(0, (3, 3)))
@@ -53,11 +48,11 @@ def draw(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> Figure:
         ax.set_title(titles[mode])
         ax.grid()
     if log[0]:
-        axes[0, 0].set_xlim(window(table["step"]))
-        style.log_ticks(axes[0, 0].xaxis)
+        axes[0].set_xlim(window(table["step"]))
+        style.log_ticks(axes[0].xaxis)
     if log[1]:
-        axes[0, 0].set_ylim(window(table["train_loss"]))
-        style.log_ticks(axes[0, 0].yaxis)
+        axes[0].set_ylim(window(table["train_loss"]))
+        style.log_ticks(axes[0].yaxis)
     drawing.supxlabel("steps", fontsize=8.5)
     drawing.supylabel("training loss", fontsize=8.5)
     drawing.legend(

@@ -34,14 +34,9 @@ def draw(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> Figure:
     if table.empty:
         return style.note("No replica reached a snapshot that is compared.")
     modes, recipes = frames.modes(table), style.ordered(table["recipe"])
-    columns = min(len(modes), COLUMNS)
-    rows = -(-len(modes) // columns)
-    drawing = style.figure(max(1.0 + 3.4 * columns, 5.4), 0.9 + 2.7 * rows)
-    axes = drawing.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for ax in axes.flat[len(modes) :]:
-        ax.set_visible(False)
+    drawing, axes, columns = style.panels(len(modes), COLUMNS, (3.4, 2.7), 5.4)
     titles = frames.mode_titles(modes)
-    for ax, mode in zip(axes.flat, modes, strict=False):
+    for ax, mode in zip(axes, modes, strict=True):
         own = table[(table[frames.MODE] == list(mode)).all(axis=1)]
         for name in style.ordered(own["recipe"]):
             curve(ax, own[own["recipe"] == name].sort_values("kept"), name)

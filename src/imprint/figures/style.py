@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib
 import matplotlib.ticker
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -157,6 +158,27 @@ def ordered(names) -> list[str]:
 def figure(width: float, height: float) -> Figure:
     """Empty figure of the given size in inches, laid out without overlaps."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def panels(count: int, most: int, size: tuple[float, float], least: float = 4.6) -> tuple[Figure, list[Axes], int]:
+    """Figure with panels on the same axes, wrapped into rows.
+
+    Args:
+        count: of panels, at least one.
+        most: in a row.
+        size: width and height of one, in inches.
+        least: width of the figure.
+
+    Returns:
+        The figure, its panels by rows, and how many are in a row.
+    """
+    columns = min(count, most)
+    rows = -(-count // columns)
+    drawing = figure(max(1.0 + size[0] * columns, least), 0.9 + size[1] * rows)
+    axes = drawing.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for ax in axes.flat[count:]:
+        ax.set_visible(False)
+    return drawing, axes.flat[:count].tolist(), columns
 
 
 def note(text: str) -> Figure:

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from imprint.figures import frames, style
+from imprint.figures import frames, marks, style
 
 PROBES = ("variance_explained",)
 SCOPE = "experiment"
@@ -36,25 +36,11 @@ def draw(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> Figure:
     table = data(atlas, claims, experiment)
     if table.empty:
         return style.note("No replica finished its training.")
-    protocols = list(dict.fromkeys(zip(table["stop"], table["select"], strict=True)))
-    recipes = style.ordered(table["recipe"])
-    panels = [(*protocol, name) for protocol in protocols for name in recipes]
-    columns = min(len(recipes), COLUMNS)
-    rows = -(-len(panels) // columns)
-    drawing = style.figure(max(1.0 + 1.9 * columns, 4.6), 1.0 + 2.1 * rows)
-    axes = drawing.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for ax in axes.flat[len(panels) :]:
-        ax.set_visible(False)
-    titles = frames.mode_titles([(*protocol, "") for protocol in protocols])
-    for ax, (stop, select, name) in zip(axes.flat, panels, strict=False):
-        own = table[(table["stop"] == stop) & (table["select"] == select) & (table["recipe"] == name)]
-        panel(ax, own, name)
-        above = f"{titles[stop, select, '']}\n" if len(protocols) > 1 else ""
-        ax.set_title(above + name, color=style.recipe(name)[0])
+    drawing, axes = marks.recipe_panels(table, panel, COLUMNS, (1.9, 2.1))
     layers = sorted(pd.unique(table["layer"]))
-    axes[0, 0].set_xticks(layers)
-    axes[0, 0].set_xlim(layers[0] - 0.5, layers[-1] + 0.5)
-    axes[0, 0].set_ylim(min(0, 1.1 * table["value"].min()), 1.02)
+    axes[0].set_xticks(layers)
+    axes[0].set_xlim(layers[0] - 0.5, layers[-1] + 0.5)
+    axes[0].set_ylim(min(0, 1.1 * table["value"].min()), 1.02)
     drawing.supxlabel("hidden layer", fontsize=8.5)
     drawing.supylabel("share of the variance explained", fontsize=8.5)
     handles = [Line2D([], [], color=style.INK, linestyle=line, label=f"{name} feature") for name, line in LINES.items()]
