@@ -625,3 +625,19 @@ def test_an_order_is_part_of_what_is_trained_and_of_nothing_else(project):
     assert {unit.spec["order"] for stage in ("search", "train") for unit in after.units[stage].values()} == {0}
     del project.toy["task"]["order"]
     assert names(project.plan()) == names(before)
+
+
+def test_a_figure_across_orders_is_drawn_once(project):
+    def drawn():
+        made = project.plan()
+        figures = [unit.spec for unit in made.units["figure"].values()]
+        (finding,) = made.units["finding"].values()
+        places = [spec["experiment"] for spec in figures if spec["figure"] == "variance_shares"]
+        return places, finding.spec["figure"]
+
+    assert drawn()[0] == []  # every replica has an order of its own
+    for claim in project.toy["claims"].values():
+        claim["task"] = "all"
+    project.toy["tasks"] = {"own": {}, "first": {"task": {"order": 3}}, "second": {"task": {"order": 4}}}
+    project.toy["figure"] = "variance_shares"
+    assert drawn() == (["toy.first"], "variance_shares")

@@ -260,7 +260,10 @@ class Planner:
         return self.add(Unit("finding", f"{self.study.name}-{name}", spec, inputs, f"{self.study.name} {name}"))
 
     def figures(self) -> Iterator[tuple[plugins.Plugin, str]]:
-        """Yield each figure with the experiment that it shows; an empty name is the whole study."""
+        """Yield each figure with the experiment that it shows; an empty name is the whole study.
+
+        A figure that says ``CROSSED`` is of an experiment whose tasks fix the order of the examples, drawn once.
+        """
         for name in plugins.catalogue("figures"):
             figure = plugins.find("figures", name)
             if figure.literals["SCOPE"] == "study":
@@ -268,8 +271,15 @@ class Planner:
                 continue
             for experiment, content in self.study.experiments.items():
                 searched = content.search is not None or not figure.literals.get("SEARCH", False)
-                if searched and set(figure.literals["PROBES"]) <= set(content.probe_options):
+                crossed = self.crossed(experiment) or not figure.literals.get("CROSSED", False)
+                if searched and crossed and set(figure.literals["PROBES"]) <= set(content.probe_options):
                     yield figure, experiment
+
+    def crossed(self, experiment: str) -> bool:
+        """Return whether this is the first of an experiment's tasks that fix the order of the examples."""
+        family = experiment.partition(".")[0]
+        fixed = (key for key, content in self.study.experiments.items() if content.task.order is not None)
+        return next((key for key in fixed if key.partition(".")[0] == family), "") == experiment
 
     def figure(self, figure: plugins.Plugin, experiment: str, atlas: Unit, claims: Unit) -> Unit:
         """Plan one figure of one experiment, or of the study."""
