@@ -1,6 +1,8 @@
 """The numbers behind the figures, against closed forms and other libraries."""
 
+import collections
 import itertools
+from pathlib import Path
 
 import atlas_example
 import numpy as np
@@ -10,10 +12,12 @@ import xarray as xr
 from matplotlib.colors import to_rgb
 from scipy import stats
 
+from imprint import study
 from imprint.claims.verdict import verdict
 from imprint.figures import frames, imprint_map, learning_curves, margin_ratio, search, seeds, style, verdicts
 
 EPS = np.finfo(float).eps
+ROOT = Path(__file__).parents[2]
 
 
 def test_interval_is_scipys():
@@ -241,3 +245,12 @@ def test_unknown_recipes_keep_their_look():
     colour, marker = style.recipe("her_optimizer")
     assert colour in style.SPARE_COLOURS and marker in style.SPARE_MARKERS
     assert style.ordered({"zeta", "adam", "alpha", "sgd"}) == ["sgd", "adam", "alpha", "zeta"]
+
+
+def test_no_two_recipes_of_an_experiment_look_alike():
+    experiments: dict[str, set[str]] = {}
+    for name, content in study.load(ROOT, "core").experiments.items():
+        experiments.setdefault(name.partition(".")[0], set()).update(content.recipes)
+    for name, recipes in experiments.items():
+        looks = collections.Counter(style.recipe(recipe) for recipe in recipes)
+        assert max(looks.values()) == 1, (name, sorted(recipe for recipe in recipes if looks[style.recipe(recipe)] > 1))
