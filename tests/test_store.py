@@ -438,3 +438,11 @@ def test_variables_keep_their_order(tmp_path):
     assert list(store.read(tmp_path / "order.zarr.zip").data_vars) == names
     store.write_tree(xr.DataTree.from_dict({"/group": data}), tmp_path / "tree.zarr.zip")
     assert list(store.read_tree(tmp_path / "tree.zarr.zip")["group"].data_vars) == names
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.nan, 0.0, -0.0])
+def test_arrays_of_one_value_come_back_bit_for_bit(tmp_path, value):
+    """Chunks that look like their fill value; the NaN of 0 / 0 has its sign bit set."""
+    data = xr.Dataset({"x": ("place", np.full(5, value), {"long_name": "x", "units": "1"})})
+    store.write(data, tmp_path / "one.zarr.zip")
+    assert store.read(tmp_path / "one.zarr.zip")["x"].values.tobytes() == data["x"].values.tobytes()
