@@ -90,7 +90,7 @@ def test_two_of_one_name(folder):
     [
         ("probes", "hesian", "no probe is named 'hesian'; did you mean 'hessian'"),
         ("tasks", "slab", "no task is named 'slab'; did you mean 'slabs'"),
-        ("models", "perceptron", "no model is named 'perceptron'; allowed: .*convnet, mlp"),
+        ("models", "perceptron", "no model is named 'perceptron'; allowed: .*convnet, .*mlp"),
     ],
 )
 def test_unknown_name(kind, name, hint):

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytest
 from scipy import stats
 
 from imprint.claims.evaluate import combine
@@ -31,12 +32,14 @@ def decided(rows):
     return rows["verdict"].isin(["supported", "contradicted"]).any()
 
 
+@pytest.mark.slow
 def test_two_halves_of_one_recipe_differ_no_more_often_than_the_level(toy):
     wrong = sum(decided(rows) for rows in studies(toy, 0.0, seed=21))
     # family-wise 2 alpha = 0.1; a calibrated test fails here for one seed in 10,000
     assert 1 <= wrong <= stats.binom.ppf(0.9999, STUDIES, 0.1)
 
 
+@pytest.mark.slow
 def test_a_planted_effect_is_found_with_the_stated_power(toy):
     tables = list(studies(toy, 1.5, seed=22))
     found = sum(rows["verdict"][0] == "supported" for rows in tables)
@@ -46,6 +49,7 @@ def test_a_planted_effect_is_found_with_the_stated_power(toy):
     assert wrong <= stats.binom.ppf(0.9999, STUDIES, 0.1)
 
 
+@pytest.mark.slow
 def test_a_planted_bug_turns_the_calibration_red(toy):
     def four_seeds_stored_twice(values):
         return np.concatenate([values[:, :4], values[:, :4]], axis=1)

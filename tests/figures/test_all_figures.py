@@ -122,6 +122,7 @@ def test_texts_are_inside_and_apart(painted, name, experiment):
             assert not touching, f"{one.get_text()!r} over {other.get_text()!r}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("awkward", ["one recipe", "one seed", "nothing finished", "an unknown recipe"])
 @pytest.mark.parametrize(("name", "experiment"), FIRST)
 def test_awkward_input_draws(study, name, experiment, awkward):

@@ -109,6 +109,7 @@ def test_where_there_are_none_it_says_why(example, change, words):
     assert texts[0].get_window_extent(renderer).x1 <= figure.bbox.width
 
 
+@pytest.mark.slow
 def test_equal_inputs_give_equal_bytes(example, tmp_path):
     for name in "ab":
         render.render(

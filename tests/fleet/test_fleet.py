@@ -145,6 +145,7 @@ def test_passes_are_counted_where_they_are_made():
     assert (fleet.passes.tolist(), fleet.step_count) == ([3, 3], 3)
 
 
+@pytest.mark.slow
 @kinds
 @pytest.mark.parametrize("block", [1, 2, 5, 64])
 def test_how_many_are_computed_at_once_changes_no_result(recipe, block):

@@ -86,6 +86,7 @@ def test_in_a_sequence_whose_replicas_are_at_different_tasks(tmp_path):
     check_resumes(tmp_path / "fleet", plan, [{"lr": 0.005}, {"lr": 0.1}], step, **options)
 
 
+@pytest.mark.slow
 def test_between_the_two_evaluations_at_which_a_condition_holds(tmp_path):
     stop = {"train_loss": 0.6, "at_most": {"steps": 200}}
     plan = spec(RECIPES["momentum"], stop=stop, evaluate_every=3, snapshots={"low": {"train_loss": 0.8}})

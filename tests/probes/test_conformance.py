@@ -108,6 +108,7 @@ def test_measures_and_labels(case):
     xr.testing.assert_identical(solution.data, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", PROBES, indirect=True)
 def test_deterministic(case):
     module, solution, task = case
@@ -116,6 +117,7 @@ def test_deterministic(case):
     xr.testing.assert_identical(first, module.measure(solution, task))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", PROBES, indirect=True)
 def test_a_diverged_replica_is_nan_and_disturbs_no_other(case):
     module, solution, task = case

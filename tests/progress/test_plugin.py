@@ -25,6 +25,7 @@ def test_success_is_one_line_per_job_and_a_summary(pipeline):
     assert "failed" not in done.stderr
 
 
+@pytest.mark.slow
 def test_plain_output_has_no_control_character_even_where_logs_have(pipeline):
     train = r"""printf '\033[31mred\033[0m 10%%\r 20%%\r done\a\n'; exit 1"""
     done = pipeline.write([ADAM], train).run()
@@ -46,17 +47,20 @@ def test_failure_shows_the_log_its_end_and_the_exit_status(pipeline):
     assert "RuleException" not in done.stderr and "WorkflowError" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_kill_is_named(pipeline):
     done = pipeline.write([ADAM], "kill -9 $$").run()
     assert "exit status 137 (SIGKILL)" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_whole_log_and_the_command_on_request(pipeline):
     done = pipeline.write([ADAM], "seq 40; exit 1").run("--show-failed-logs", "--printshellcmds")
     assert f"  command: bash train.sh {ADAM}" in done.stderr
     assert "(whole log)\n    | 1\n    | 2\n" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_second_attempt_that_works_is_no_failure(pipeline):
     train = 'if [ -e tried ]; then touch "$2"; else touch tried; exit 1; fi'
     done = pipeline.write([ADAM], train, retries=1).run()
@@ -66,6 +70,7 @@ def test_a_second_attempt_that_works_is_no_failure(pipeline):
     assert not re.search("^failed:", done.stderr, re.M)
 
 
+@pytest.mark.slow
 def test_missing_output_is_a_failure_of_its_job(pipeline):
     done = pipeline.write([ADAM], "echo forgot the output").run()
     assert done.status == 1
@@ -74,6 +79,7 @@ def test_missing_output_is_a_failure_of_its_job(pipeline):
     assert f"failed: train {ADAM}" in done.stderr
 
 
+@pytest.mark.slow
 def test_dry_run_gives_number_and_reasons_by_stage(pipeline):
     pipeline.write([ADAM]).run()
     (pipeline.folder / f"results/store/probe/{ADAM}.zarr.zip").unlink()
@@ -89,6 +95,7 @@ def test_dry_run_gives_number_and_reasons_by_stage(pipeline):
     assert target[0] == "all: 1 job" and target[1].startswith("  all: Input files updated by another job")
 
 
+@pytest.mark.slow
 def test_nothing_to_do_is_one_line(pipeline):
     pipeline.write([ADAM]).run()
     line = "nothing to do: all results are there and up to date\n"
@@ -96,6 +103,7 @@ def test_nothing_to_do_is_one_line(pipeline):
     assert pipeline.run("--dry-run").stdout == line
 
 
+@pytest.mark.slow
 def test_nothing_to_do_without_snakemakes_own_records(pipeline):
     pipeline.write([ADAM]).run("--drop-metadata")
     assert pipeline.run().stderr == "nothing to do: all results are there and up to date\n"
@@ -107,6 +115,7 @@ def test_an_error_before_any_job_is_shown(pipeline):
     assert "MissingRuleException" in done.stderr and "jobs done" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quiet", ["all", "rules", "progress"])
 def test_quiet_hides_lines_and_never_failures(pipeline, quiet):
     train = 'case "$1" in *muon*) exit 1;; esac; touch "$2"'
@@ -124,6 +133,7 @@ def test_quiet_dry_run_gives_the_numbers(pipeline):
     ]
 
 
+@pytest.mark.slow
 def test_terminal_shows_a_live_status_and_then_takes_it_away(pipeline):
     # 1 s: four redraws at 4 per second, so the status is seen while jobs run
     done = pipeline.write([ADAM, MUON], 'sleep 1; touch "$2"').run_in_terminal()
@@ -139,6 +149,7 @@ def test_terminal_shows_a_live_status_and_then_takes_it_away(pipeline):
     assert re.search(rf"5 of 5 jobs done in {SECONDS}", after) and "running" not in after
 
 
+@pytest.mark.slow
 def test_terminal_tells_a_failure_at_once(pipeline):
     train = 'case "$1" in *muon*) echo broken; exit 1;; esac; sleep 1.5; touch "$2"'
     done = pipeline.write([ADAM, MUON], train).run_in_terminal("--keep-going")
@@ -147,6 +158,7 @@ def test_terminal_tells_a_failure_at_once(pipeline):
     assert "1 failed" in done.stdout and "    | broken" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_terminal_that_cannot_redraw_gets_plain_lines(pipeline):
     done = pipeline.write([ADAM]).run_in_terminal(term="dumb")
     assert done.status == 0 and ESCAPE not in done.stdout

@@ -111,6 +111,7 @@ def test_its_trace_is_theirs(name):
 ELSEWHERE = ("low_rank", "weight_noise")  # starts at the best approximation; takes its loss at moved weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", each_recipe(but=ELSEWHERE))
 def test_the_same_seed_is_the_same_start_under_every_recipe(name):
     task = small_task({"bias": False})
@@ -126,6 +127,7 @@ def test_the_same_seed_is_the_same_start_under_every_recipe(name):
         np.testing.assert_allclose(first, second, rtol=0, atol=tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", each_recipe())
 def test_a_neighbour_that_diverges_changes_nothing(name):
     recipe = RECIPES[name]

@@ -36,6 +36,7 @@ class Quadratic:
         return self.curvature * (weights**2).sum(1) / 2, self.curvature * weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", THRESHOLDS)
 def test_it_diverges_above_its_threshold_and_not_below(name):
     recipe, threshold = THRESHOLDS[name]

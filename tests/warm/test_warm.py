@@ -134,6 +134,7 @@ def test_starter_killed_ends_helper_and_children(bench):
     bench.until(lambda: not Path(address).parent.exists())
 
 
+@pytest.mark.slow
 def test_heavy_libraries_work_in_a_child_and_give_the_same_bits(bench):
     preload = ["torch", "torch.func", "xarray", "zarr", "scipy.stats", "pytorch_lightning"]
     with warm.server(preload, main="standin:main") as address:
