@@ -1,6 +1,7 @@
 """How close is the curvature to the largest at which the recipe is stable?"""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -238,6 +239,11 @@ class Estimator:
         return total_R, torch.zeros_like(total_R)
 
 
+def scaled(operator: Callable[[Tensor], Tensor], scale_RP: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return the operator between two diagonals, ``D A D`` of each replica."""
+    return lambda vector_RP: scale_RP * operator(scale_RP * vector_RP)
+
+
 def scales(replicas: Replicas, recipe: dict, settings: list[dict[str, float]]) -> tuple[Tensor, Tensor]:
     """Return ``P^{-1/2}`` of Adam ``[R, P]``, 1 where its state was not kept, and where it was, ``[R]``."""
     moment_RP = moments(replicas)
@@ -269,8 +275,7 @@ def spectra(
     curvature_R, known_R = value_RK[:, 0], torch.ones(count, dtype=torch.bool)
     if preconditioned(recipe):
         scale_RP, known_R = scales(replicas, recipe, settings)
-        plain = operator
-        operator = lambda vector_RP: scale_RP * plain(scale_RP * vector_RP)  # noqa: E731
+        operator = scaled(operator, scale_RP)
         value_RK, residual_RK = estimator.largest(operator, count)
     trace_R, error_R = estimator.trace(operator, count)
     limits = torch.tensor([threshold(recipe, setting) for setting in settings], dtype=torch.float64)
