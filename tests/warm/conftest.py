@@ -1,6 +1,7 @@
 """A stand-in for `imprint.cli` with one small command per behaviour, and clients that run it warm or cold."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -154,6 +155,14 @@ class Bench:
         size = file.stat().st_size
         time.sleep(0.1)
         assert file.stat().st_size == size
+
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    """SIGINT ends what tests start, also where they run in the background of a shell, which has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
