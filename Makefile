@@ -13,7 +13,7 @@ help:
 	@echo "make test                run the test suite"
 	@echo "make plan  [STUDY=core]  show what would run, and why"
 	@echo "make findings STUDY=core put the pages of its experiments into docs/findings"
-	@echo "make check               what every commit must pass, in two minutes"
+	@echo "make check               what every commit must pass, in 2.5 minutes on 2 cores"
 	@echo "make lock                write the pins from this environment"
 
 install: .venv/.installed
