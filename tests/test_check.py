@@ -307,3 +307,41 @@ def test_one_label_of_a_dimension_each(project):
     assert len(project.load().experiments["toy"].claims) == 2
     project.toy["claims"]["again"] = dict(project.toy["claims"]["hidden_2"])
     refused(project, r"claims\.again: same measure")
+
+
+# ------------------------------------------------------- correlations over recipes
+
+
+def correlation(**more):
+    claim = {"says": "It follows.", "source": "declared here", "measure": "performance.test_loss", "recipe": "all"}
+    return {**claim, "follows": {"measure": "performance.train_loss"}, "expect": {"at_least": 0.5}, **more}
+
+
+def test_a_measure_may_follow_another_or_an_order(project):
+    project.toy["claims"]["follows"] = correlation()
+    project.toy["claims"]["ordered"] = correlation(follows="order")
+    two = [{"measure": "performance.train_loss"}, {"measure": "performance.train_accuracy"}]
+    project.toy["claims"]["closer"] = correlation(follows=two, expect={"greater_by": 0.1})
+    claims = project.load().experiments["toy"].claims
+    assert [len(claims[name].followed) for name in ("follows", "ordered", "closer")] == [1, 0, 2]
+    assert [claims[name].differs for name in ("follows", "ordered", "closer")] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"recipe": ["sgd", "adam"]}, "follows is a correlation over recipes; 2 are too few, give at least 3"),
+        ({"recipe": None, "contrast": ["sgd", "adam"]}, "follows is a correlation over recipes; give recipe:"),
+        ({"relative": True}, "follows is a correlation over recipes; give recipe:"),
+        ({"follows": [{"measure": "a.b"}] * 3}, "follows names 3 measures; it has one, or two that are compared"),
+        ({"expect": {"greater_by": 0.5}}, "expect is .*; give exactly one of"),
+        (
+            {"follows": {"measure": "performance.los"}},
+            "measure 'performance.los' is of no declared probe; did you mean",
+        ),
+        ({"follows": {"measure": "activation_rank.effective_rank"}}, "follows.where: .* has a dimension 'layer'"),
+    ],
+)
+def test_a_correlation_that_cannot_be(project, more, message):
+    project.toy["claims"]["follows"] = {key: value for key, value in correlation(**more).items() if value is not None}
+    refused(project, rf"claims\.follows.*{message}")

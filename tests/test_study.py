@@ -8,7 +8,8 @@ import pytest
 from imprint import documents
 from imprint.errors import StudyError
 from imprint.plan import TUNING
-from imprint.study import Recipe, load, parse, read_recipes, seed_block
+from imprint.schema import Recipe, seed_block
+from imprint.study import load, parse, read_recipes
 
 sys.path.insert(0, str(Path(__file__).parent))
 import study_example  # noqa: E402
@@ -121,7 +122,7 @@ def test_the_studies_of_this_repository_are_sound(name):
         (("search",), "setting", r"search\.setting: unknown key; did you mean 'settings'\?"),
         (("snapshots", "early"), "stp", r"snapshots\.early\.stp: unknown key; did you mean 'step'\?"),
         (("claims", "solved"), "expects", r"claims\.solved\.expects: unknown key; did you mean 'expect'\?"),
-        (("claims", "solved"), "zzz", r"claims\.solved\.zzz: unknown key; allowed: at, contrast, expect, kind,"),
+        (("claims", "solved"), "zzz", r"claims\.solved\.zzz: unknown key; allowed: at, contrast, expect, follows, kind,"),
     ],
 )
 def test_unknown_key_of_an_experiment(project, place, key, message):

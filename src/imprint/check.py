@@ -6,7 +6,7 @@ from pathlib import Path
 from imprint import plugins
 from imprint.errors import StudyError, nearest
 from imprint.recipes.names import KINDS
-from imprint.study import Claim, Experiment, Recipe, Study
+from imprint.schema import Claim, Experiment, Recipe, Study
 
 METRICS = ("learning_accuracy", "validation_loss")
 
@@ -119,18 +119,14 @@ def _check_select(experiment: Experiment) -> None:
 
 
 def _check_claim(place: str, claim: Claim, experiment: Experiment, measures: dict[str, dict], sequence: bool) -> None:
-    for measure in (claim.measure, *claim.requires):
+    for measure in (claim.measure, *claim.requires, *(part.measure for part in claim.followed)):
         if measure not in measures:
             raise StudyError(f"{place}: measure {measure!r} is of no declared probe; {nearest(measure, measures)}")
         if measure in claim.requires and measures[measure]["dims"]:
             raise StudyError(f"{place}.requires: {measure!r} has dimensions; take a measure with one value per replica")
-    for dim in claim.where:
-        dims = measures[claim.measure]["dims"]
-        if dim not in dims:
-            raise StudyError(f"{place}.where: {claim.measure!r} has no dimension {dim!r}; {nearest(dim, dims)}")
-    missing = [dim for dim in measures[claim.measure]["dims"] if dim not in claim.where]
-    if missing:
-        raise StudyError(f"{place}.where: {claim.measure!r} has a dimension {missing[0]!r}; say which label is meant")
+    _check_where(place, claim.measure, claim.where, measures)
+    for part in claim.followed:
+        _check_where(f"{place}.follows", part.measure, part.where, measures)
     for recipe in _recipes_of(claim):
         if recipe not in experiment.recipes and (recipe != "all" or claim.contrast is not None):
             raise StudyError(
@@ -147,6 +143,16 @@ def _check_claim(place: str, claim: Claim, experiment: Experiment, measures: dic
                 raise StudyError(f"{place}.at.{key}: {value!r} is not declared; {nearest(value, allowed[key])}")
 
 
+def _check_where(place: str, measure: str, where: dict, measures: dict[str, dict]) -> None:
+    dims = measures[measure]["dims"]
+    for dim in where:
+        if dim not in dims:
+            raise StudyError(f"{place}.where: {measure!r} has no dimension {dim!r}; {nearest(dim, dims)}")
+    missing = [dim for dim in dims if dim not in where]
+    if missing:
+        raise StudyError(f"{place}.where: {measure!r} has a dimension {missing[0]!r}; say which label is meant")
+
+
 def _recipes_of(claim: Claim) -> list[str]:
     if claim.contrast is not None:
         return [name for side in claim.contrast for name in ([side] if isinstance(side, str) else side)]
@@ -157,7 +163,7 @@ def _check_repeats(experiment: Experiment) -> None:
     seen: dict[str, str] = {}
     for name, claim in experiment.claims.items():
         subject = claim.contrast if claim.contrast is not None else claim.recipe
-        key = repr((claim.measure, sorted(claim.where.items()), subject, experiment.modes(claim)))
+        key = repr((claim.measure, sorted(claim.where.items()), subject, claim.follows, experiment.modes(claim)))
         if key in seen:
             raise StudyError(f"claims.{name}: same measure, contrast and mode as {seen[key]!r}; keep one")
         seen[key] = name

@@ -12,7 +12,8 @@ from imprint.errors import StudyError, nearest
 from imprint.identity import Unit, digest
 from imprint.recipes.names import modules as recipe_modules
 from imprint.recipes.names import update_path
-from imprint.study import TUNING, Experiment, Recipe, Study, load
+from imprint.schema import TUNING, Experiment, Recipe, Study
+from imprint.study import load
 
 REPORT_FILES = ("report/template.html",)
 PRODUCTS = ("gather", "claims", "figure", "report", "finding", "publish")

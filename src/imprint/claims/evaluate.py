@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from imprint.claims import table
+from imprint.claims import association, table
+from imprint.claims.association import followed, order, rank_correlation
 from imprint.claims.family import Row, judge
 from imprint.claims.holm import holm
 from imprint.claims.readings import ClaimError, Mode, Reading, Readings, unknown
@@ -70,10 +71,14 @@ def _rows(readings: Readings, name: str, claim: dict, mode: Mode) -> list[Row]:
     form, bound = _expected(readings.name, name, claim)
     relative = bool(claim.get("relative"))
     reading = readings.read(name, "measure", claim["measure"], claim.get("where") or {}, mode)
+    others = _followed(readings, name, claim, mode)
     rows = []
     for label, sides in _comparisons(readings, name, claim):
         recipes = [recipe for side in sides for recipe in side]
-        x, problems = _values(reading, sides, relative)
+        if "follows" in claim:
+            x, problems = _correlations(reading, others, recipes)
+        else:
+            x, problems = _values(reading, sides, relative)
         cells = {
             "experiment": readings.name,
             "claim": name,
@@ -86,12 +91,14 @@ def _rows(readings: Readings, name: str, claim: dict, mode: Mode) -> list[Row]:
             "expect": f"{form} {claim['expect'][form]}",
             "margin": np.nan if form == "within" else claim["expect"][form],
             "pairs_declared": len(readings.seeds),
-            "unit": "fraction" if relative else reading.unit,
+            "unit": "fraction" if relative else "1" if "follows" in claim else reading.unit,
             "source": claim.get("source", ""),
         }
         row = Row(cells, form, bound, x, np.expm1 if relative else _same, problems)
         row.problems += _required(readings, name, claim, recipes, mode)
         _note_divergence(row, reading, recipes)
+        for other in others:
+            _note_divergence(row, other, recipes)
         row.notes += [f"at edge: {recipe}" for recipe in readings.at_edge(recipes, mode)]
         rows.append(row)
     return rows
@@ -100,7 +107,8 @@ def _rows(readings: Readings, name: str, claim: dict, mode: Mode) -> list[Row]:
 def _expected(experiment: str, name: str, claim: dict) -> tuple[str, float | tuple[float, float]]:
     """The form of a claim and its bound, on the logarithmic scale if the claim is relative."""
     ((form, bound),) = claim["expect"].items()
-    allowed = CONTRAST_FORMS + BOUND_FORMS if "contrast" in claim else BOUND_FORMS
+    differs = "contrast" in claim or len(followed(claim)) == 2
+    allowed = CONTRAST_FORMS + BOUND_FORMS if differs else BOUND_FORMS
     if form not in allowed:
         raise unknown(experiment, name, "expect", form, allowed)
     if not claim.get("relative"):
@@ -118,7 +126,7 @@ def _expected(experiment: str, name: str, claim: dict) -> tuple[str, float | tup
 
 
 def _comparisons(readings: Readings, name: str, claim: dict) -> list[tuple[str, list[list[str]]]]:
-    """Label and sides of each row: two sides of a contrast, one for a value."""
+    """Label and sides of each row: two sides of a contrast, one for a value, all recipes for a correlation."""
     if "contrast" in claim:
         sides = [[side] if isinstance(side, str) else list(side) for side in claim["contrast"]]
         for side in sides:
@@ -128,7 +136,29 @@ def _comparisons(readings: Readings, name: str, claim: dict) -> list[tuple[str, 
     recipes = [claim["recipe"]] if isinstance(claim["recipe"], str) else list(claim["recipe"])
     recipes = readings.recipes if recipes == ["all"] else recipes
     readings.check_recipes(name, "recipe", recipes)
+    if "follows" in claim:
+        return [(association.label(claim, recipes), [recipes])]
     return [(recipe, [[recipe]]) for recipe in recipes]
+
+
+def _followed(readings: Readings, name: str, claim: dict, mode: Mode) -> list[Reading]:
+    """Readings of the measures that the claim's measure is said to follow; none where that is an order."""
+    return [
+        readings.read(name, "follows", part["measure"], part.get("where") or {}, mode) for part in followed(claim)
+    ]
+
+
+def _correlations(reading: Reading, others: list[Reading], recipes: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Rank correlation over recipes of each seed, or the difference of two, and why there may be none."""
+    problems = [
+        f"absent: {recipe}"
+        for recipe in recipes
+        if not all(np.isfinite(each.value_N[recipe]).any() for each in (reading, *others))
+    ]
+    values_KN = np.stack([reading.value_N[recipe] for recipe in recipes])
+    against = [np.stack([other.value_N[recipe] for recipe in recipes]) for other in others]
+    found = [rank_correlation(values_KN, other_KN) for other_KN in against or [order(*values_KN.shape)]]
+    return _difference(*found) if len(found) == 2 else found[0], problems
 
 
 def _values(reading: Reading, sides: list[list[str]], relative: bool) -> tuple[np.ndarray, list[str]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 from imprint.errors import ImprintError, nearest
 from imprint.plan import canonical_recipe
 from imprint.recipes.names import KINDS, update_path
-from imprint.study import Recipe, read_recipes
+from imprint.schema import Recipe
+from imprint.study import read_recipes
 
 
 def main(argv: list[str]) -> int:

@@ -1,0 +1,372 @@
+"""The typed model of ``config.yaml``, ``recipes.yaml`` and ``experiments/*.yaml``.
+
+Strict: an unknown key, a wrong type or a value out of range is an error. Nothing here imports torch; what only the
+real classes can tell is checked by the recipe job.
+"""
+
+import math
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from imprint.recipes.names import KINDS
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+TUNING = 1000
+NONNEGATIVE_HYPER = {"lr", "weight_decay", "momentum", "eps", "rho", "alpha"}
+
+
+class Strict(BaseModel):
+    """A mapping with these keys and no others."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def check_hyper(values: dict) -> dict:
+    """Refuse hyper-parameters outside the range that any optimizer can mean.
+
+    Raises:
+        ValueError: naming the hyper-parameter.
+    """
+    for name, value in values.items():
+        numbers = value if isinstance(value, list) else [value]
+        for number in numbers:
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                continue
+            if not math.isfinite(number):
+                raise ValueError(f"{name} is {number}; it is a finite number")
+            if name == "lr" and number <= 0:
+                raise ValueError(f"lr is {number}; a learning rate is positive")
+            if name in NONNEGATIVE_HYPER and number < 0:
+                raise ValueError(f"{name} is {number}; it is at least 0")
+            if name.startswith("beta") and "decay" not in name and not 0 <= number < 1:
+                raise ValueError(f"{name} is {number}; it lies in [0, 1)")
+    return values
+
+
+class Update(Strict):
+    """One update: an optimizer class, its fixed hyper-parameters and what it sees."""
+
+    update: str
+    hyper: dict = {}
+    sees: Literal["elements", "matrices", "network"] = "network"
+
+    @field_validator("hyper")
+    @classmethod
+    def _range(cls, value: dict) -> dict:
+        return check_hyper(value)
+
+
+class Recipe(Update):
+    """How weights are updated: an update with the other parts, the iterate that is delivered, and the search space."""
+
+    says: str = ""
+    source: str = ""
+    rest: Update | None = None
+    gradient: dict | None = None
+    perturbation: dict | None = None
+    decay: dict | None = None
+    averaging: dict | None = None
+    parametrization: dict | None = None
+    schedule: dict | None = None
+    deliver: Literal["last", "average", "evaluated"] | None = None
+    search: dict[str, list[Positive]] | None = None
+
+    @field_validator(*KINDS)
+    @classmethod
+    def _part_range(cls, value: dict | None) -> dict | None:
+        if value is None:
+            return value
+        if not isinstance(value.get("name"), str):
+            raise ValueError(f"{value} needs a name")
+        return check_hyper(value)
+
+    @model_validator(mode="after")
+    def _space(self) -> "Recipe":
+        for name, ends in (self.search or {}).items():
+            if len(ends) != 2 or ends[0] >= ends[1]:
+                raise ValueError(f"search.{name} is {ends}; it is [low, high] with low < high")
+            if name in self.hyper:
+                raise ValueError(f"{name!r} is both searched and fixed in hyper; keep one")
+        if self.search and len(self.search) > 1:
+            raise ValueError(f"search has {sorted(self.search)}; one hyper-parameter is searched, fix the others")
+        return self
+
+
+class TaskSpec(BaseModel):
+    """Data, model, loss, batch, and how many replicas are computed at once; further keys are the task's own options.
+
+    ``order`` is the seed of the order of the examples, the same for all replicas, whose own seeds then draw all else;
+    without it a replica's order is of its own seed.
+    """
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    name: str
+    model: dict
+    batch_size: Count | Literal["full"]
+    precision: Literal["float32", "float64"] = "float32"
+    block: Count | None = None
+    order: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "TaskSpec":
+        if self.order is not None and self.batch_size == "full":
+            raise ValueError(f"order is {self.order}, but batch_size full has no order; leave it out")
+        return self
+
+    @property
+    def options(self) -> dict:
+        """The keys that belong to the task's own file."""
+        return dict(self.model_extra or {})
+
+
+class Length(Strict):
+    """A length of training, in epochs or in steps."""
+
+    epochs: Count | None = None
+    steps: Count | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Length":
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give either epochs or steps")
+        return self
+
+
+class Stop(Strict):
+    """When a task of the sequence ends: after a length, or at a training loss."""
+
+    epochs: Count | None = None
+    steps: Count | None = None
+    train_loss: Positive | None = None
+    at_most: Length | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Stop":
+        if [self.epochs, self.steps, self.train_loss].count(None) != 2:
+            raise ValueError("give one of epochs, steps, train_loss")
+        if (self.train_loss is None) != (self.at_most is None):
+            raise ValueError("train_loss needs at_most (and nothing else has it), so that training ends")
+        return self
+
+
+class SnapshotRule(Strict):
+    """When weights are kept: at a step, or when the training loss first holds at two evaluations in a row."""
+
+    step: Count | None = None
+    train_loss: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "SnapshotRule":
+        if (self.step is None) == (self.train_loss is None):
+            raise ValueError("give either step or train_loss")
+        return self
+
+
+class Search(Strict):
+    """The tuning budget, the same for every recipe that has a search space."""
+
+    settings: Annotated[int, Field(ge=3)]
+    seeds: Count = 2
+    extend: Annotated[int, Field(ge=0, le=2)] = 2
+
+
+Measure = Annotated[str, Field(pattern=r"^\w+\.\w+$")]
+
+
+class Followed(Strict):
+    """The measure that another is said to follow from recipe to recipe."""
+
+    measure: Measure
+    where: dict[str, str | int] = {}
+
+
+class Claim(Strict):
+    """A statement on a measurement; see DESIGN for its verdicts."""
+
+    says: str
+    source: str
+    measure: Measure
+    expect: dict[str, float | list[float]]
+    kind: Literal["claim", "control"] = "claim"
+    where: dict[str, str | int] = {}
+    contrast: list[str | list[str]] | None = None
+    recipe: str | list[str] | None = None
+    follows: Literal["order"] | Followed | list[Followed] | None = None
+    relative: bool = False
+    at: dict[str, str] | list[dict[str, str]] = {}
+    requires: dict[str, dict[Literal["at_least", "at_most"], float]] = {}
+
+    @property
+    def modes(self) -> list[dict[str, str]]:
+        """The comparison modes as declared, one mapping each."""
+        return list(self.at) if isinstance(self.at, list) else [self.at]
+
+    @property
+    def followed(self) -> list[Followed]:
+        """The measures that this one is said to follow."""
+        return [part for part in _listed(self.follows) if isinstance(part, Followed)]
+
+    @property
+    def differs(self) -> bool:
+        """Whether a difference is judged, of two recipes or of two correlations."""
+        return self.contrast is not None or len(self.followed) == 2
+
+    def _rank_correlation(self) -> None:
+        if len(_listed(self.follows)) > 2:
+            raise ValueError(f"follows names {len(self.followed)} measures; it has one, or two that are compared")
+        if self.recipe is None or self.relative:
+            raise ValueError("follows is a correlation over recipes; give recipe:, without contrast or relative")
+        recipes = [self.recipe] if isinstance(self.recipe, str) else self.recipe
+        if recipes != ["all"] and len(recipes) < 3:
+            raise ValueError(f"follows is a correlation over recipes; {len(recipes)} are too few, give at least 3")
+
+    @model_validator(mode="after")
+    def _form(self) -> "Claim":
+        if (self.contrast is None) == (self.recipe is None):
+            raise ValueError("give either contrast: [a, b] or recipe:")
+        if self.contrast is not None and len(self.contrast) != 2:
+            raise ValueError(f"contrast has {len(self.contrast)} sides; it has two")
+        if self.follows is not None:
+            self._rank_correlation()
+        values = {"at_most", "at_least", "within"}
+        allowed = values | {"greater_by", "less_by", "equal_within"} if self.differs else values
+        if len(self.expect) != 1 or not set(self.expect) <= allowed:
+            raise ValueError(f"expect is {dict(self.expect)}; give exactly one of {sorted(allowed)}")
+        ((form, value),) = self.expect.items()
+        if (form == "within") != isinstance(value, list) or (isinstance(value, list) and len(value) != 2):
+            raise ValueError(f"expect.{form} is {value}; within takes [low, high], the others a number")
+        return self
+
+
+class Experiment(Strict):
+    """A question with its task, recipes, probes and claims: a preregistration."""
+
+    title: str
+    question: str
+    task: TaskSpec
+    recipes: list[str]
+    stop: Annotated[dict[Name, Stop], Field(min_length=1)]
+    seeds: list[int | str]
+    evaluate_every: Count
+    probes: list[str] | dict[str, dict]
+    claims: dict[Name, Claim]
+    sources: list[str] = []
+    search: Search | None = None
+    select: dict[Name, dict[str, float | str]] = {}
+    snapshots: dict[Name, SnapshotRule] = {}
+    keep: list[Literal["update", "optimizer_state"]] = []
+    deviations: list[str] = []
+    figure: str | None = None
+    open: bool = True
+
+    @field_validator("snapshots", mode="before")
+    @classmethod
+    def _one_each(cls, value: object) -> object:
+        return spread(value) if isinstance(value, dict) else value
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds(cls, value: list) -> list:
+        seeds = [seed for block in value for seed in seed_block(block)]
+        twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+        if twice:
+            raise ValueError(f"seeds {twice} are given twice; every seed is one replicate")
+        if not seeds:
+            raise ValueError("no seed is given; an evaluation needs at least one")
+        if max(seeds) >= TUNING:
+            raise ValueError(f"seed {max(seeds)}: seeds from {TUNING} on are for tuning; evaluate on smaller ones")
+        return value
+
+    @field_validator("recipes")
+    @classmethod
+    def _recipes(cls, value: list[str]) -> list[str]:
+        twice = sorted({name for name in value if value.count(name) > 1})
+        if twice:
+            raise ValueError(f"recipes {twice} are given twice")
+        if not value:
+            raise ValueError("no recipe is given")
+        return value
+
+    @field_validator("probes")
+    @classmethod
+    def _probes(cls, value: list[str] | dict) -> list[str] | dict:
+        twice = sorted({name for name in value if list(value).count(name) > 1})
+        if twice:
+            raise ValueError(f"probes {twice} are given twice")
+        return value
+
+    @property
+    def blocks(self) -> list[list[int]]:
+        """The seed blocks, each trained as one fleet."""
+        return [seed_block(block) for block in self.seeds]
+
+    def modes(self, claim: Claim) -> list[dict[str, str]]:
+        """Return a claim's comparison modes in full: left out means the first declared, and the final snapshot."""
+        first = {"stop": next(iter(self.stop)), "select": next(iter(self.select), "fixed"), "snapshot": "final"}
+        return [{**first, **mode} for mode in claim.modes]
+
+    @property
+    def probe_options(self) -> dict[str, dict]:
+        """Probes by name with their options."""
+        return {name: {} for name in self.probes} if isinstance(self.probes, list) else dict(self.probes)
+
+
+class StudyEntry(Strict):
+    """An entry of ``studies`` in ``config.yaml``."""
+
+    tier: str
+    experiments: Literal["all"] | list[str] = "all"
+
+
+class Config(Strict):
+    """``config.yaml``."""
+
+    study: str
+    studies: dict[Name, StudyEntry]
+    recipes: list[str] = []
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    allow: list[Literal["tf32", "bfloat16"]] = []
+
+
+class Study(Strict):
+    """Everything that a study declares, read and checked."""
+
+    name: str
+    tier: str
+    device: str
+    allow: list[str]
+    recipes: dict[str, Recipe]
+    experiments: dict[str, Experiment]
+
+
+def _listed(value: object) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+def spread(snapshots: dict) -> dict:
+    """Return snapshot rules with one value each: ``path: {step: [10, 20]}`` is ``path_10`` and ``path_20``."""
+    single = {}
+    for name, rule in snapshots.items():
+        lists = {key: value for key, value in rule.items() if isinstance(value, list)} if isinstance(rule, dict) else {}
+        if not lists:
+            single[name] = rule
+        for key, values in lists.items():
+            single |= {f"{name}_{str(value).replace('.', '_')}": {**rule, key: value} for value in values}
+    return single
+
+
+def seed_block(block: int | str) -> list[int]:
+    """Return the seeds of a block: ``3``, ``"3"``, ``"0-7"``.
+
+    Raises:
+        ValueError: if it is neither a seed nor a range.
+    """
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", str(block))
+    if not match or (match[2] is not None and int(match[2]) < int(match[1])):
+        raise ValueError(f"seed block {block!r} is neither a seed nor a range such as '0-7'")
+    return list(range(int(match[1]), int(match[2] or match[1]) + 1))
