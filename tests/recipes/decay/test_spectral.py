@@ -75,3 +75,13 @@ def test_no_exponent_is_refused():
     weights = numbers(1, LAYOUT.columns)
     with pytest.raises(ValueError, match="k 0 is less than 1"):
         regularize(weights, weights, LAYOUT, strength=1.0, k=0)
+
+
+@pytest.mark.parametrize("shape", [(64, 196), (64, 64), (10, 64)])
+def test_singular_vectors_do_not_depend_on_the_replicas_beside(shape):
+    # in double precision a plain product with a vector does
+    matrices = torch.randn(16, *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    whole = largest(matrices)
+    for first, last in [(0, 1), (3, 5), (5, 8), (8, 16)]:
+        part = largest(matrices[first:last].clone())
+        assert all(torch.equal(one[first:last], other) for one, other in zip(whole, part, strict=True))

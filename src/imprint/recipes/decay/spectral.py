@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from imprint.fleet.layout import Layout
+from imprint.recipes.product import product
 from imprint.recipes.unit import norm, unit
 
 
@@ -56,8 +57,8 @@ def largest(matrices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     clean = torch.where(finite, matrices, 0)
     # the squares of a scaled matrix neither overflow nor vanish
     scaled = unit(clean.flatten(1)).view_as(clean)
-    left = torch.linalg.eigh(scaled @ scaled.mT).eigenvectors[:, :, -1:]
-    image = (clean.mT @ left).mT
+    left = torch.linalg.eigh(product(scaled, scaled.mT)).eigenvectors[:, :, -1:]
+    image = product(clean.mT, left).mT
     return torch.where(finite, norm(image), torch.nan), left, unit(image).mT
 
 
