@@ -1,6 +1,7 @@
 """The page of one experiment: every verdict once, protocol, deviations, cost; and the index of pages."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def rows(page):
 
 def test_every_verdict_is_there_once(slabs):
     experiment, claims = slabs
-    page = finding.page("core", [experiment], claims, {}, "slabs.png", "What is read.")
+    page = finding.page("core", [experiment], claims, [], "slabs.png", "What is read.")
     assert page.startswith(f"# {experiment['title']}\n")
     assert len(rows(page)) == len(claims)
     for verdict, count in claims["verdict"].value_counts().items():
@@ -37,7 +38,7 @@ def test_all_rows_have_the_columns_of_their_heading(slabs):
     experiment, claims = slabs
     for parts in ([experiment], [{**experiment, "name": "slabs.a"}, {**experiment, "name": "slabs.b"}]):
         own = claims.assign(experiment=parts[0]["name"])
-        lines = finding.page("core.slabs", parts, own, {}, "slabs.png", "").splitlines()
+        lines = finding.page("core.slabs", parts, own, [], "slabs.png", "").splitlines()
         heading = next(line for line in lines if line.startswith("| statement"))
         assert {row.count("|") for row in rows("\n".join(lines))} == {heading.count("|")}
 
@@ -45,7 +46,7 @@ def test_all_rows_have_the_columns_of_their_heading(slabs):
 def test_tasks_are_told_apart(slabs):
     experiment, claims = slabs
     parts = [{**experiment, "name": f"slabs.{key}", "title": f"{experiment['title']} ({key})"} for key in ("a", "b")]
-    page = finding.page("core", parts, claims.assign(experiment="slabs.b"), {}, "slabs.png", "")
+    page = finding.page("core", parts, claims.assign(experiment="slabs.b"), [], "slabs.png", "")
     assert page.startswith(f"# {experiment['title']}\n")
     assert "\n### a\n" in page and "\n### b\n" in page
     assert all("| b |" in row for row in rows(page))
@@ -54,20 +55,33 @@ def test_tasks_are_told_apart(slabs):
 def test_deviations_and_cost(slabs):
     experiment, claims = slabs
     told = {**experiment, "deviations": ["5,000 steps instead of 50,000, for time."]}
-    page = finding.page("core", [told], claims, {"search": 100.0, "train": 27.0}, "slabs.png", "")
+    jobs = [finding.TimedJob("search", 100.0, 100.0), finding.TimedJob("train", 110.0, 27.0)]
+    page = finding.page("core", [told], claims, jobs, "slabs.png", "")
     assert "- 5,000 steps instead of 50,000, for time." in page
-    assert "2 min 7 s of one core: search 1 min 40 s, train 27 s." in page
+    assert "Wall time 1 min 50 s; 2 min 7 s of one core: search 1 min 40 s, train 27 s." in page
 
 
-def test_wall_times_are_summed_by_stage(tmp_path):
-    for stage, unit, seconds in (("train", "a-1", 3), ("train", "b-2", 4), ("probe", "c-3", 0.5), ("probe", "d-4", 9)):
+def test_a_job_is_timed_by_its_last_run(tmp_path):
+    for stage, unit, seconds in (("train", "a-1", 3), ("probe", "c-3", 0.5)):
         file = tmp_path / stage / f"{unit}.jsonl"
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir()
         file.write_text(json.dumps({"s": 99}) + "\n" + json.dumps({"s": seconds}) + "\n")
-    stores = [
-        Path(f"results/store/{name}.zarr.zip") for name in ("train/a-1", "train/b-2", "probe/c-3", "probe/gone-5")
+        os.utime(file, (1000, 1000))
+    stores = [Path(f"results/store/{name}.zarr.zip") for name in ("train/a-1", "probe/c-3", "probe/gone-5")]
+    assert finding.timed(stores, tmp_path) == [
+        finding.TimedJob("train", 1000.0, 3.0),
+        finding.TimedJob("probe", 1000.0, 0.5),
     ]
-    assert finding.wall_times(stores, tmp_path) == {"train": 7.0, "probe": 0.5}
+
+
+def test_wall_time_leaves_out_pauses_and_counts_what_ran_side_by_side_once():
+    def jobs(*spans):
+        return [finding.TimedJob("train", end, end - start) for start, end in spans]
+
+    assert finding.elapsed(jobs((0, 10), (5, 12), (2, 3))) == 12
+    assert finding.elapsed(jobs((0, 10), (11, 20))) == 20  # a job of no concern to the page lay between
+    assert finding.elapsed(jobs((5000, 5010), (0, 10))) == 20
+    assert finding.elapsed(jobs((0, 100), (10, 20), (101, 102))) == 102
 
 
 def test_the_index_counts_verdicts_and_names_every_claim(slabs, tmp_path):

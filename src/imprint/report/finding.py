@@ -1,7 +1,9 @@
 """The page of one experiment: question, protocol, verdicts, one figure, wall time, deviations."""
 
 import json
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -9,6 +11,24 @@ import pandas as pd
 
 from imprint.report import board, protocol
 from imprint.report.board import cell, minus, mode_words
+
+PAUSE = 60.0
+"""Seconds without a job from which a study counts as interrupted."""
+
+
+@dataclass(frozen=True)
+class TimedJob:
+    """A job that ran for ``seconds`` until ``end``, in seconds since the epoch."""
+
+    stage: str
+    end: float
+    seconds: float
+
+    @property
+    def start(self) -> float:
+        """When it began."""
+        return self.end - self.seconds
+
 
 PAGE = """\
 # {{ title }}
@@ -63,16 +83,14 @@ Run it again: `make study STUDY={{ study }} ONLY={{ experiment }}`.
 """
 
 
-def page(
-    study: str, parts: list[dict], claims: pd.DataFrame, seconds: dict[str, float], image: str, caption: str
-) -> str:
+def page(study: str, parts: list[dict], claims: pd.DataFrame, jobs: list[TimedJob], image: str, caption: str) -> str:
     """Return the page as Markdown.
 
     Args:
         study: name of the study.
         parts: the resolved experiment, one part for each task.
         claims: the verdicts of these parts, columns of :mod:`imprint.claims.table`.
-        seconds: wall time by stage, of the jobs that this experiment needs.
+        jobs: when the jobs ran that this experiment needs.
         image: address of the figure from the page, empty for none.
         caption: the figure's.
     """
@@ -91,7 +109,7 @@ def page(
         several=several,
         parts=[{"task": task(part), "protocol": _protocol(part)} for part in parts],
         deviations=first.get("deviations", []),
-        cost=cost(seconds),
+        cost=cost(jobs),
         study=study.partition(".")[0],
         experiment=first["name"].partition(".")[0],
     )
@@ -132,12 +150,29 @@ def line(row: dict, several: bool) -> list[str]:
     ]
 
 
-def cost(seconds: dict[str, float]) -> str:
-    """Return the wall time of the jobs in words: on one core each."""
-    if not seconds:
+def cost(jobs: list[TimedJob]) -> str:
+    """Return in words what the jobs took: added up by stage, each on one core, and from the first to the last."""
+    if not jobs:
         return "No job of it was timed."
+    seconds: dict[str, float] = {}
+    for job in jobs:
+        seconds[job.stage] = seconds.get(job.stage, 0.0) + job.seconds
     stages = ", ".join(f"{stage} {duration(value)}" for stage, value in seconds.items())
-    return f"{duration(sum(seconds.values()))} of one core: {stages}."
+    return f"Wall time {duration(elapsed(jobs))}; {duration(sum(seconds.values()))} of one core: {stages}."
+
+
+def elapsed(jobs: list[TimedJob]) -> float:
+    """Return the seconds from the first job's start to the last one's end, without pauses longer than `PAUSE`.
+
+    >>> elapsed([TimedJob("train", end=10, seconds=10), TimedJob("train", 12, 9), TimedJob("probe", 503, 1)])
+    13.0
+    """
+    total, until = 0.0, -math.inf
+    for job in sorted(jobs, key=lambda job: job.start):
+        pause = job.start - until
+        total += max(0.0, job.end - (until if pause <= PAUSE else job.start))
+        until = max(until, job.end)
+    return total
 
 
 def duration(seconds: float) -> str:
@@ -151,12 +186,12 @@ def duration(seconds: float) -> str:
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
-def wall_times(stores: Iterable[Path], benchmarks: Path) -> dict[str, float]:
-    """Return the wall time by stage, in seconds, of the jobs that made these stores; those not timed are left out."""
-    seconds: dict[str, float] = {}
+def timed(stores: Iterable[Path], benchmarks: Path) -> list[TimedJob]:
+    """Return when the jobs ran that made these stores, from their benchmark files; those not timed are left out."""
+    jobs = []
     for store in stores:
         file = benchmarks / store.parent.name / (store.name.partition(".zarr")[0] + ".jsonl")
         if file.is_file():
             last = file.read_text(encoding="utf-8").splitlines()[-1]
-            seconds[store.parent.name] = seconds.get(store.parent.name, 0.0) + float(json.loads(last)["s"])
-    return seconds
+            jobs.append(TimedJob(store.parent.name, file.stat().st_mtime, float(json.loads(last)["s"])))
+    return jobs

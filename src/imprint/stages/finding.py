@@ -18,14 +18,14 @@ def main(argv: list[str]) -> None:
     (verdicts,), (figure,) = work.inputs["claims"], work.inputs["figures"]
     claims = table.read(verdicts)
     own = claims[claims["experiment"].isin([part["name"] for part in parts])]
-    seconds = finding.wall_times(_stores(work, name), work.out.parents[2] / "benchmarks")
+    jobs = finding.timed(_stores(work, name), work.out.parents[2] / "benchmarks")
     work.out.parent.mkdir(parents=True, exist_ok=True)
     table.write(own, work.out.with_suffix(".csv"))
     with store.replacing(work.out.with_suffix(".png")) as scratch:
         shutil.copyfile(figure.with_suffix(".png"), scratch)
     with store.replacing(work.out) as scratch:
         caption = importlib.import_module(f"imprint.figures.{work.spec['figure']}").CAPTION
-        page = finding.page(work.spec["study"], parts, own, seconds, f"{name}.png", caption)
+        page = finding.page(work.spec["study"], parts, own, jobs, f"{name}.png", caption)
         scratch.write_text(page, encoding="utf-8")
 
 
