@@ -122,7 +122,11 @@ def test_the_studies_of_this_repository_are_sound(name):
         (("search",), "setting", r"search\.setting: unknown key; did you mean 'settings'\?"),
         (("snapshots", "early"), "stp", r"snapshots\.early\.stp: unknown key; did you mean 'step'\?"),
         (("claims", "solved"), "expects", r"claims\.solved\.expects: unknown key; did you mean 'expect'\?"),
-        (("claims", "solved"), "zzz", r"claims\.solved\.zzz: unknown key; allowed: at, contrast, expect, follows, kind,"),
+        (
+            ("claims", "solved"),
+            "zzz",
+            r"claims\.solved\.zzz: unknown key; allowed: at, between, contrast, expect, follows, kind,",
+        ),
     ],
 )
 def test_unknown_key_of_an_experiment(project, place, key, message):
@@ -325,7 +329,7 @@ def test_snapshot_rules(project, rule):
     [
         ({"settings": 2}, r"settings: .*greater than or equal to 3 \(found 2\)"),
         ({"seeds": 0}, r"seeds: .*greater than or equal to 1 \(found 0\)"),
-        ({"extend": 3}, r"extend: .*less than or equal to 2 \(found 3\)"),
+        ({"extend": 5}, r"extend: .*less than or equal to 4 \(found 5\)"),
         ({"extend": -1}, r"extend: .*greater than or equal to 0 \(found -1\)"),
     ],
 )

@@ -115,3 +115,38 @@ def test_a_page_shows_the_figure_that_its_experiment_names(project):
     project.toy["tasks"]["many"]["figure"] = "learning_curve"
     with pytest.raises(StudyError, match="'learning_curve' is not drawn; did you mean 'learning_curves'"):
         project.plan()
+
+
+def compared(**more):
+    claim = {"says": "More data help.", "source": "declared here", "measure": "performance.test_loss", "recipe": "sgd"}
+    return {**claim, "between": ["many", "few"], "expect": {"less_by": 0.1}, **more}
+
+
+def test_a_claim_may_compare_two_tasks(project):
+    project.toy["claims"]["more"] = compared()
+    few, many = project.load().experiments.values()
+    assert "more" in many.claims and "more" not in few.claims
+    assert many.claims["more"].between == ["many", "few"] and many.claims["more"].differs
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"between": ["many", "fewer"]}, "claims.more.between: 'fewer' is no task; did you mean 'few'"),
+        ({"between": ["many", "many"]}, "claims.more: between is .*; give two tasks"),
+        ({"between": ["many"]}, "claims.more: between is .*; give two tasks"),
+        (
+            {"recipe": None, "contrast": ["sgd", "adam"]},
+            "claims.more: between compares a recipe's networks in two tasks",
+        ),
+        (
+            {"between": ["few", "many"], "recipe": "plain"},
+            "claims.more, task many: recipe 'plain' is not in this exper",
+        ),
+        ({"measure": "activation_rank.rank"}, "claims.more: measure 'activation_rank.rank' is of no declared probe"),
+    ],
+)
+def test_a_comparison_of_tasks_that_cannot_be(project, more, message):
+    project.toy["claims"]["more"] = {key: value for key, value in compared(**more).items() if value is not None}
+    with pytest.raises(StudyError, match=message):
+        project.load()

@@ -33,6 +33,8 @@ def check(study: Study, root: Path) -> None:
             _check_select(experiment)
             for key, claim in experiment.claims.items():
                 _check_claim(f"claims.{key}", claim, experiment, measures, "stages" in task.literals["VIEWS"])
+                for other in (claim.between or [])[1:]:
+                    _check_other(f"claims.{key}, task {other}", claim, study.experiments[f"{stem}.{other}"])
             _check_repeats(experiment)
         except StudyError as error:
             raise StudyError(f"{file}: {f'task {part}: ' if part else ''}{error}") from None
@@ -143,6 +145,11 @@ def _check_claim(place: str, claim: Claim, experiment: Experiment, measures: dic
                 raise StudyError(f"{place}.at.{key}: {value!r} is not declared; {nearest(value, allowed[key])}")
 
 
+def _check_other(place: str, claim: Claim, experiment: Experiment) -> None:
+    task = _check_task(experiment)
+    _check_claim(place, claim, experiment, _check_probes(experiment, task), "stages" in task.literals["VIEWS"])
+
+
 def _check_where(place: str, measure: str, where: dict, measures: dict[str, dict]) -> None:
     dims = measures[measure]["dims"]
     for dim in where:
@@ -163,7 +170,9 @@ def _check_repeats(experiment: Experiment) -> None:
     seen: dict[str, str] = {}
     for name, claim in experiment.claims.items():
         subject = claim.contrast if claim.contrast is not None else claim.recipe
-        key = repr((claim.measure, sorted(claim.where.items()), subject, claim.follows, experiment.modes(claim)))
+        key = repr(
+            (claim.measure, sorted(claim.where.items()), subject, claim.follows, claim.between, experiment.modes(claim))
+        )
         if key in seen:
             raise StudyError(f"claims.{name}: same measure, contrast and mode as {seen[key]!r}; keep one")
         seen[key] = name

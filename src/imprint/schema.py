@@ -172,7 +172,7 @@ class Search(Strict):
 
     settings: Annotated[int, Field(ge=3)]
     seeds: Count = 2
-    extend: Annotated[int, Field(ge=0, le=2)] = 2
+    extend: Annotated[int, Field(ge=0, le=4)] = 2
 
 
 Measure = Annotated[str, Field(pattern=r"^\w+\.\w+$")]
@@ -197,6 +197,7 @@ class Claim(Strict):
     contrast: list[str | list[str]] | None = None
     recipe: str | list[str] | None = None
     follows: Literal["order"] | Followed | list[Followed] | None = None
+    between: list[str] | None = None
     relative: bool = False
     at: dict[str, str] | list[dict[str, str]] = {}
     requires: dict[str, dict[Literal["at_least", "at_most"], float]] = {}
@@ -213,8 +214,8 @@ class Claim(Strict):
 
     @property
     def differs(self) -> bool:
-        """Whether a difference is judged, of two recipes or of two correlations."""
-        return self.contrast is not None or len(self.followed) == 2
+        """Whether a difference is judged, of two recipes, of two tasks or of two correlations."""
+        return self.contrast is not None or self.between is not None or len(self.followed) == 2
 
     def _rank_correlation(self) -> None:
         if len(_listed(self.follows)) > 2:
@@ -233,6 +234,12 @@ class Claim(Strict):
             raise ValueError(f"contrast has {len(self.contrast)} sides; it has two")
         if self.follows is not None:
             self._rank_correlation()
+        if self.between is not None and (len(set(self.between)) != 2 or len(self.between) != 2):
+            raise ValueError(f"between is {self.between}; give two tasks, whose difference is judged for each recipe")
+        if self.between is not None and (self.recipe is None or self.follows is not None):
+            raise ValueError(
+                "between compares a recipe's networks in two tasks; give recipe:, without contrast or follows"
+            )
         values = {"at_most", "at_least", "within"}
         allowed = values | {"greater_by", "less_by", "equal_within"} if self.differs else values
         if len(self.expect) != 1 or not set(self.expect) <= allowed:

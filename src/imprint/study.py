@@ -134,7 +134,8 @@ def _experiments(folder: Path, entry: StudyEntry, config: Path, known: set[str],
 def by_task(name: str, content: dict, file: Path) -> dict[str, dict]:
     """Return an experiment by its tasks: ``{"name.task": content}``, or itself where ``tasks`` names none.
 
-    What ``tasks`` says of a task is laid over the experiment; a claim goes to the tasks that its ``task`` names.
+    What ``tasks`` says of a task is laid over the experiment; a claim goes to the tasks that its ``task`` names, one
+    that compares two tasks (``between``) to the first of them.
 
     Raises:
         StudyError: if a task changes what all share, or a claim does not say which tasks it is about.
@@ -143,10 +144,12 @@ def by_task(name: str, content: dict, file: Path) -> dict[str, dict]:
     tasks = content.pop("tasks", None)
     claims = content.get("claims") or {}
     for key, claim in claims.items():
-        named = claim.get("task") if isinstance(claim, dict) else None
+        word = "between" if isinstance(claim, dict) and "between" in claim else "task"
+        named = claim.get(word) if isinstance(claim, dict) else None
         for task in [named] if isinstance(named, str) else named or [None]:
-            if task != ("all" if tasks else None) and task not in (tasks or {}):
-                raise StudyError(f"{file}: claims.{key}.task: {task!r} is no task; {nearest(str(task), tasks or ())}")
+            whole = "all" if tasks and word == "task" else None
+            if task != whole and task not in (tasks or {}):
+                raise StudyError(f"{file}: claims.{key}.{word}: {task!r} is no task; {nearest(str(task), tasks or ())}")
     if not tasks:
         return {name: content}
     for task, change in tasks.items():
@@ -164,7 +167,8 @@ def by_task(name: str, content: dict, file: Path) -> dict[str, dict]:
 def _about(claims: dict, task: str) -> dict:
     own = {}
     for key, claim in claims.items():
-        if claim["task"] == "all" or task in ([claim["task"]] if isinstance(claim["task"], str) else claim["task"]):
+        named = claim["between"][:1] if "between" in claim else claim["task"]
+        if named == "all" or task in ([named] if isinstance(named, str) else named):
             own[key] = {field: value for field, value in claim.items() if field != "task"}
     return own
 

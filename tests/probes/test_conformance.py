@@ -27,7 +27,9 @@ SPECIAL = {"margins": {"task": "separable", "model": {"name": "mlp", "hidden": [
 TASK_OF_VIEW["modes"] = "modes"
 TASK_OF_VIEW |= {"features": "staircase", "flipped": "patches"}
 TASK_OF_VIEW |= {"clones": "clones", "factors": "easy_hard"}
+TASK_OF_VIEW |= {"true_labels": "noisy_labels"}
 SPECIAL["class_losses"] = {"task": "heavy_tail"}
+SPECIAL["least_squares_gap"] = {"task": "least_squares", "model": {"name": "offset_linear"}}
 SPECIAL["mode_times"] = {"task": "modes", "model": {"name": "deep_linear", "hidden": [5]}}
 
 # In float64 the summation order, which may depend on the number of replicas, changes a result by about 1e-13;

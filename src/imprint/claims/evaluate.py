@@ -1,17 +1,18 @@
 """Claims of an experiment against its atlas: pairing, preconditions, one family of tests, verdicts."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from imprint.claims import association, table
-from imprint.claims.association import followed, order, rank_correlation
+from imprint.claims import table
+from imprint.claims.association import followed
 from imprint.claims.family import Row, judge
 from imprint.claims.holm import holm
 from imprint.claims.readings import ClaimError, Mode, Reading, Readings, unknown
-from imprint.claims.signflip import ROUNDING
+from imprint.claims.sides import Side, comparisons, correlations, values
 from imprint.claims.verdict import BOUND_FORMS, CONTRAST_FORMS, verdict
 
 
@@ -38,13 +39,13 @@ def evaluate(atlas: xr.DataTree, *parts: dict, alpha: float = 0.05) -> pd.DataFr
     Raises:
         ClaimError: If a claim names what is not there, or asks what its form cannot answer.
     """
+    read = {part["name"]: Readings(atlas, part) for part in parts}
     rows = [
         row
-        for part in parts
-        for readings in [Readings(atlas, part)]
-        for name, claim in part["claims"].items()
+        for readings in read.values()
+        for name, claim in readings.experiment["claims"].items()
         for mode in readings.modes(name, claim.get("at"))
-        for row in _rows(readings, name, claim, mode)
+        for row in _rows(readings, name, claim, mode, read)
     ]
     for kind in dict.fromkeys(row.cells["kind"] for row in rows):
         judge([row for row in rows if row.cells["kind"] == kind], alpha)
@@ -67,18 +68,13 @@ def combine(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return full
 
 
-def _rows(readings: Readings, name: str, claim: dict, mode: Mode) -> list[Row]:
+def _rows(readings: Readings, name: str, claim: dict, mode: Mode, read: dict[str, Readings]) -> list[Row]:
     form, bound = _expected(readings.name, name, claim)
     relative = bool(claim.get("relative"))
-    reading = readings.read(name, "measure", claim["measure"], claim.get("where") or {}, mode)
     others = _followed(readings, name, claim, mode)
     rows = []
-    for label, sides in _comparisons(readings, name, claim):
-        recipes = [recipe for side in sides for recipe in side]
-        if "follows" in claim:
-            x, problems = _correlations(reading, others, recipes)
-        else:
-            x, problems = _values(reading, sides, relative)
+    for label, sides in comparisons(readings, name, claim, mode, read):
+        x, problems = correlations(sides[0], others) if "follows" in claim else values(sides, relative)
         cells = {
             "experiment": readings.name,
             "claim": name,
@@ -91,15 +87,14 @@ def _rows(readings: Readings, name: str, claim: dict, mode: Mode) -> list[Row]:
             "expect": f"{form} {claim['expect'][form]}",
             "margin": np.nan if form == "within" else claim["expect"][form],
             "pairs_declared": len(readings.seeds),
-            "unit": "fraction" if relative else "1" if "follows" in claim else reading.unit,
+            "unit": "fraction" if relative else "1" if "follows" in claim else sides[0].reading.unit,
             "source": claim.get("source", ""),
         }
         row = Row(cells, form, bound, x, np.expm1 if relative else _same, problems)
-        row.problems += _required(readings, name, claim, recipes, mode)
-        _note_divergence(row, reading, recipes)
-        for other in others:
-            _note_divergence(row, other, recipes)
-        row.notes += [f"at edge: {recipe}" for recipe in readings.at_edge(recipes, mode)]
+        for side in sides:
+            row.problems += _required(side, name, claim, mode)
+            row.notes += [f"at edge: {recipe}" for recipe in side.readings.at_edge(side.recipes, mode)]
+        _note_divergence(row, [*sides, *(replace(sides[0], reading=other) for other in others)])
         rows.append(row)
     return rows
 
@@ -107,13 +102,13 @@ def _rows(readings: Readings, name: str, claim: dict, mode: Mode) -> list[Row]:
 def _expected(experiment: str, name: str, claim: dict) -> tuple[str, float | tuple[float, float]]:
     """The form of a claim and its bound, on the logarithmic scale if the claim is relative."""
     ((form, bound),) = claim["expect"].items()
-    differs = "contrast" in claim or len(followed(claim)) == 2
+    differs = "contrast" in claim or "between" in claim or len(followed(claim)) == 2
     allowed = CONTRAST_FORMS + BOUND_FORMS if differs else BOUND_FORMS
     if form not in allowed:
         raise unknown(experiment, name, "expect", form, allowed)
     if not claim.get("relative"):
         return form, tuple(bound) if form == "within" else float(bound)
-    if "contrast" not in claim:
+    if "contrast" not in claim and "between" not in claim:
         raise ClaimError(
             f"experiment {experiment}, claim {name}: relative is true for the value of {claim['recipe']!r}; "
             "it is for a contrast, of which it takes the logarithms"
@@ -125,80 +120,28 @@ def _expected(experiment: str, name: str, claim: dict) -> tuple[str, float | tup
     return form, tuple(np.log1p(bound).tolist()) if form == "within" else float(np.log1p(bound))
 
 
-def _comparisons(readings: Readings, name: str, claim: dict) -> list[tuple[str, list[list[str]]]]:
-    """Label and sides of each row: two sides of a contrast, one for a value, all recipes for a correlation."""
-    if "contrast" in claim:
-        sides = [[side] if isinstance(side, str) else list(side) for side in claim["contrast"]]
-        for side in sides:
-            readings.check_recipes(name, "contrast", side)
-        labels = [side[0] if len(side) == 1 else f"mean({', '.join(side)})" for side in sides]
-        return [(" - ".join(labels), sides)]
-    recipes = [claim["recipe"]] if isinstance(claim["recipe"], str) else list(claim["recipe"])
-    recipes = readings.recipes if recipes == ["all"] else recipes
-    readings.check_recipes(name, "recipe", recipes)
-    if "follows" in claim:
-        return [(association.label(claim, recipes), [recipes])]
-    return [(recipe, [[recipe]]) for recipe in recipes]
-
-
 def _followed(readings: Readings, name: str, claim: dict, mode: Mode) -> list[Reading]:
     """Readings of the measures that the claim's measure is said to follow; none where that is an order."""
-    return [
-        readings.read(name, "follows", part["measure"], part.get("where") or {}, mode) for part in followed(claim)
-    ]
+    return [readings.read(name, "follows", part["measure"], part.get("where") or {}, mode) for part in followed(claim)]
 
 
-def _correlations(reading: Reading, others: list[Reading], recipes: list[str]) -> tuple[np.ndarray, list[str]]:
-    """Rank correlation over recipes of each seed, or the difference of two, and why there may be none."""
-    problems = [
-        f"absent: {recipe}"
-        for recipe in recipes
-        if not all(np.isfinite(each.value_N[recipe]).any() for each in (reading, *others))
-    ]
-    values_KN = np.stack([reading.value_N[recipe] for recipe in recipes])
-    against = [np.stack([other.value_N[recipe] for recipe in recipes]) for other in others]
-    found = [rank_correlation(values_KN, other_KN) for other_KN in against or [order(*values_KN.shape)]]
-    return _difference(*found) if len(found) == 2 else found[0], problems
+def _note_divergence(row: Row, sides: list[Side]) -> None:
+    counts = {True: 0, False: 0}
+    for side in sides:
+        counts[side.reading.ordered] += sum(side.reading.diverged[recipe] for recipe in side.recipes)
+    row.notes += [f"diverged: {counts[True]} as worst"] if counts[True] else []
+    row.problems += [f"diverged: {counts[False]}, measure has no order"] if counts[False] else []
 
 
-def _values(reading: Reading, sides: list[list[str]], relative: bool) -> tuple[np.ndarray, list[str]]:
-    """Contrast or value of each seed, NaN unless every recipe has one, and why there may be none."""
-    value_N, problems = dict(reading.value_N), []
-    for recipe in [recipe for side in sides for recipe in side]:
-        if not np.isfinite(value_N[recipe]).any():
-            problems.append(f"absent: {recipe}")
-        elif relative:
-            lowest = np.nanmin(value_N[recipe])
-            problems += [f"relative: {recipe} has {lowest:g}"] if lowest <= 0 else []
-            value_N[recipe] = np.log(np.where(value_N[recipe] > 0, value_N[recipe], np.nan))
-    means = [np.mean([value_N[recipe] for recipe in side], axis=0) for side in sides]
-    return _difference(*means) if len(means) == 2 else means[0], problems
-
-
-def _difference(one_N: np.ndarray, other_N: np.ndarray) -> np.ndarray:
-    """Paired differences; what rounding alone makes differ is a tie."""
-    difference_N = one_N - other_N
-    size_N = np.maximum(np.abs(one_N), np.abs(other_N))
-    return np.where(np.abs(difference_N) <= ROUNDING * size_N, 0.0, difference_N)
-
-
-def _note_divergence(row: Row, reading: Reading, recipes: list[str]) -> None:
-    count = sum(reading.diverged[recipe] for recipe in recipes)
-    if count and reading.ordered:
-        row.notes.append(f"diverged: {count} as worst")
-    elif count:
-        row.problems.append(f"diverged: {count}, measure has no order")
-
-
-def _required(readings: Readings, name: str, claim: dict, recipes: list[str], mode: Mode) -> list[str]:
+def _required(side: Side, name: str, claim: dict, mode: Mode) -> list[str]:
     """Preconditions that fail: the mean over seeds of each recipe that the claim compares."""
     failed = []
     for measure, condition in (claim.get("requires") or {}).items():
         ((form, bound),) = condition.items()
         if form not in BOUND_FORMS:
-            raise unknown(readings.name, name, f"requires {measure}", form, BOUND_FORMS)
-        reading = readings.read(name, "requires", measure, None, mode)
-        for recipe in recipes:
+            raise unknown(side.readings.name, name, f"requires {measure}", form, BOUND_FORMS)
+        reading = side.readings.read(name, "requires", measure, None, mode)
+        for recipe in side.recipes:
             value_N = reading.value_N[recipe]
             found = value_N[np.isfinite(value_N)].mean() if np.isfinite(value_N).any() else np.nan
             if np.isnan(found) or verdict(found, found, form=form, bound=bound)[0] != "supported":

@@ -70,6 +70,7 @@ RECIPES = {
     "sam_narrow": ("#8f9a2c", "<"),
     "sam_middle": ("#35a488", "h"),
     "sam_wide": ("#5f7d1f", "8"),
+    "sam_widest": ("#2f4a10", "p"),
     "adam_third": ("#c98f1e", "^"),
     "adam_triple": ("#b5196a", "v"),
     "adam_l2": ("#8c745b", "d"),
@@ -90,6 +91,20 @@ RECIPES = {
     "powerprop_a2_update": ("#2f9c9c", "<"),
     "powerprop_a3_update": ("#8a7a2b", "v"),
     "powerprop_a4_update": ("#d276e4", "X"),
+    "adam_decay": ("#ee7830", "v"),
+    "adam_cautious": ("#e0251b", "^"),
+    "signum_decay": ("#9a5fb0", "d"),
+    "signum_cautious": ("#8f4fd0", "D"),
+    "subgradient_p1": ("#b5651d", "o"),
+    "subgradient_p3": ("#b5651d", "s"),
+    "subgradient_p10": ("#b5651d", "h"),
+    "subgradient_p30": ("#b5651d", "P"),
+    "subgradient_p100": ("#b5651d", "X"),
+    "proximal_p1": ("#2f9c9c", "o"),
+    "proximal_p3": ("#2f9c9c", "s"),
+    "proximal_p10": ("#2f9c9c", "h"),
+    "proximal_p30": ("#2f9c9c", "P"),
+    "proximal_p100": ("#2f9c9c", "X"),
 }
 SPARE_COLOURS = ("#4f7fa8", "#b5651d", "#6f8f3c", "#9a5fb0", "#2f9c9c", "#c0577a", "#8a7a2b", "#5f6fd0")
 SPARE_MARKERS = ("o", "s", "^", "v", "D", "P", "X", "p", "h", "<", ">", "d")
