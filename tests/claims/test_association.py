@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from imprint.claims.association import order, rank_correlation
+from imprint.claims.association import label, order, rank_correlation
 from imprint.claims.evaluate import evaluate
 from tests.claims.conftest import small_atlas, spec
 
@@ -52,7 +52,7 @@ def test_a_measure_that_follows_another():
     rows = judged({"c": claim()}, {"a.x": (y_RN**3, HIGH), "b.y": (y_RN, HIGH)})
     row = rows.iloc[0]
     assert (len(rows), row["verdict"], row["estimate"], row["n"], row["unit"]) == (1, "supported", 1.0, 8, "1")
-    assert row["recipes"] == "rank correlation with b.y over sgd, momentum, adam, muon"
+    assert row["recipes"] == "rank correlation with y over sgd, momentum, adam, muon"
     assert row["p"] == 2 / 256
 
 
@@ -70,7 +70,13 @@ def test_which_of_two_is_followed_more_closely():
     two = claim(follows=[{"measure": "b.y"}, {"measure": "b.z"}], expect={"greater_by": 0.5})
     row = judged({"c": two}, {"a.x": (2 * y_RN, HIGH), "b.y": (y_RN, HIGH), "b.z": (-y_RN, HIGH)}).iloc[0]
     assert (row["verdict"], row["estimate"], row["beyond"]) == ("supported", 2.0, True)
-    assert row["recipes"] == "rank correlation with b.y - with b.z over sgd, momentum, adam, muon"
+    assert row["recipes"] == "rank correlation with y - z over sgd, momentum, adam, muon"
+
+
+def test_labels_tell_measures_of_one_name_apart():
+    same = [{"measure": "b.y", "where": {"bits": 4}}, {"measure": "b.y", "where": {"bits": 3}}]
+    expected = "rank correlation with b.y (bits=4) - b.y (bits=3) over sgd, adam, muon"
+    assert label({"follows": same}, ["sgd", "adam", "muon"]) == expected
 
 
 def test_an_absent_recipe_leaves_it_untested():

@@ -254,3 +254,14 @@ def test_no_two_recipes_of_an_experiment_look_alike():
     for name, recipes in experiments.items():
         looks = collections.Counter(style.recipe(recipe) for recipe in recipes)
         assert max(looks.values()) == 1, (name, sorted(recipe for recipe in recipes if looks[style.recipe(recipe)] > 1))
+
+
+def test_a_long_comparison_is_cut_beside_the_axis():
+    row = {
+        "recipes": "mean(shampoo_sum, shampoo_sum_graft) - mean(shampoo_ema, shampoo_graft)",
+        "mode": "steps/fixed/final",
+    }
+    shown = verdicts.label([row])
+    assert shown.startswith("mean(shampoo_sum, shampoo_sum_graft)") and "… · steps / final" in shown
+    assert len(shown.partition(" · ")[0]) <= verdicts.LONGEST
+    assert verdicts.label([{**row, "recipes": "muon - adam"}]) == "muon − adam · steps / final"

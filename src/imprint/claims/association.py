@@ -43,11 +43,13 @@ def followed(claim: dict) -> list[dict]:
 
 
 def label(claim: dict, recipes: list[str]) -> str:
-    """Say what is correlated, over which recipes."""
+    """Say what the measure is correlated with, over which recipes; with labels where names are alike."""
     if not followed(claim):
         return f"rank correlation with the order {', '.join(recipes)}"
-    names = [_place(part["measure"], part.get("where") or {}) for part in followed(claim)]
-    return f"rank correlation with {' - with '.join(names)} over {', '.join(recipes)}"
+    names = [part["measure"].partition(".")[2] for part in followed(claim)]
+    if len(set(names)) < len(names):
+        names = [_place(part["measure"], part.get("where") or {}) for part in followed(claim)]
+    return f"rank correlation with {' - '.join(names)} over {', '.join(recipes)}"
 
 
 def _place(measure: str, where: dict) -> str:

@@ -24,6 +24,7 @@ CAPTION = (
 )
 SYMMETRIC = ("equal_within", "within")
 VALUES = ("at_most", "at_least")
+LONGEST = 42  # characters that fit beside the axis, with the mode
 REACH = 1000.0  # the axis ends here; what lies beyond is drawn at its edge
 
 
@@ -61,9 +62,10 @@ def expected(text: str) -> tuple[str, list[float]]:
 
 
 def label(group: list[dict]) -> str:
-    """What a line compares, and in which mode."""
+    """What a line compares, cut if it is long, and in which mode."""
     row = group[0]
     sides = row["recipes"].replace(" - ", " − ") if len(group) == 1 else f"{len(group)} recipes"
+    sides = sides if len(sides) <= LONGEST else sides[: LONGEST - 1].rstrip(" ,(") + "…"
     mode = " / ".join(part.replace("_", " ") for part in row["mode"].split("/") if part != "fixed")
     return f"{sides} · {mode}"
 
