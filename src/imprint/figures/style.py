@@ -70,7 +70,7 @@ RECIPES = {
     "sam_narrow": ("#8f9a2c", "<"),
     "sam_middle": ("#35a488", "h"),
     "sam_wide": ("#5f7d1f", "8"),
-    "sam_widest": ("#2f4a10", "p"),
+    "sam_widest": ("#4f7040", "p"),
     "adam_third": ("#c98f1e", "^"),
     "adam_triple": ("#b5196a", "v"),
     "adam_l2": ("#8c745b", "d"),
