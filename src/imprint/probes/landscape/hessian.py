@@ -99,7 +99,7 @@ def top_eigenvalues(operator: Operator, start_RP: Tensor, iterations: int, count
     >>> values.round(decimals=4).tolist()
     [[4.0, 2.0]]
     """
-    basis_RKP, diagonal_RK, coupling_RK = _lanczos(operator, start_RP, iterations)
+    basis_RKP, diagonal_RK, coupling_RK = lanczos(operator, start_RP, iterations)
     off_RK = coupling_RK[:, :-1]
     # where the space is exhausted, an entry below every true one (Gershgorin), so that none is invented
     known_RK = torch.nn.functional.pad(off_RK > 0, (1, 0), value=True).long().cumprod(-1).bool()
@@ -119,7 +119,7 @@ def top_eigenvalues(operator: Operator, start_RP: Tensor, iterations: int, count
     return values_RK.where(found_RK, torch.nan), residual_RK.where(found_RK, torch.nan)
 
 
-def _lanczos(operator: Operator, start_RP: Tensor, iterations: int) -> tuple[Tensor, Tensor, Tensor]:
+def lanczos(operator: Operator, start_RP: Tensor, iterations: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return basis ``[R, K, P]``, diagonal and couplings to the next vector ``[R, K]``, 0 from where a space ends."""
     eps = torch.finfo(start_RP.dtype).eps
     basis_RKP = start_RP.new_zeros(len(start_RP), iterations + 1, start_RP.shape[-1])

@@ -136,7 +136,7 @@ def ritz(operator: hessian.Operator, start_RP: Tensor, iterations: int) -> tuple
     >>> values.round(decimals=6).tolist(), vectors[:, 0].square().round(decimals=6).tolist()
     ([[1.0, 2.0, 4.0]], [[0.333333, 0.333333, 0.333333]])
     """
-    basis_RKP, diagonal_RK, coupling_RK = hessian._lanczos(operator, start_RP, iterations)
+    basis_RKP, diagonal_RK, coupling_RK = hessian.lanczos(operator, start_RP, iterations)
     off_RK = coupling_RK[:, :-1]
     value_RK, vector_RKK = torch.linalg.eigh(diagonal_RK.diag_embed() + off_RK.diag_embed(1) + off_RK.diag_embed(-1))
     return value_RK, vector_RKK, basis_RKP, coupling_RK[:, -1:] * vector_RKK[:, -1].abs()
