@@ -6,6 +6,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from imprint import plan as planning
+from imprint import register
 from imprint.errors import ImprintError
 
 min_version("9.19")
@@ -14,6 +15,10 @@ try:
     plan = planning.build(Path("."), config.get("study"))
 except ImprintError as error:
     raise WorkflowError(str(error))
+
+
+onstart:
+    register.record(planning.frozen(plan), Path("results"))
 
 
 wildcard_constraints:

@@ -10,7 +10,10 @@ from imprint import plan, study
 REFERENCES = "@article{kingma2015, title={Adam}}\n@misc{robbins1951,\n title={SGD}}\n"
 CONFIG = {
     "study": "quick",
-    "studies": {"quick": {"tier": "quick"}, "core": {"tier": "core", "experiments": ["toy"]}},
+    "studies": {
+        "quick": {"tier": "quick", "pilot": True},
+        "core": {"tier": "core", "experiments": ["toy"], "pilot": True},
+    },
     "device": "cpu",
 }
 RECIPES = {

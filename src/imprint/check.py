@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from imprint import plugins
+from imprint.claims.attainable import ALPHA, least_pairs, smallest_p
 from imprint.errors import StudyError, nearest
 from imprint.recipes.names import KINDS
 from imprint.schema import Claim, Experiment, Recipe, Study
@@ -36,8 +37,20 @@ def check(study: Study, root: Path) -> None:
                 for other in (claim.between or [])[1:]:
                     _check_other(f"claims.{key}, task {other}", claim, study.experiments[f"{stem}.{other}"])
             _check_repeats(experiment)
+            if experiment.claims and not study.pilot:
+                _check_seeds(experiment)
         except StudyError as error:
             raise StudyError(f"{file}: {f'task {part}: ' if part else ''}{error}") from None
+
+
+def _check_seeds(experiment: Experiment) -> None:
+    count = sum(len(block) for block in experiment.blocks)
+    if count < least_pairs():
+        raise StudyError(
+            f"seeds: {count} paired seeds give p >= {smallest_p(count):.3g}, and a verdict needs p <= {2 * ALPHA:g} "
+            f"(exact sign-flip test, two-sided): no claim can be decided; give at least {least_pairs()} seeds, or "
+            "`pilot: true` to the study in config.yaml"
+        )
 
 
 def _references(file: Path) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint import code_version, plugins
+from imprint import code_version, plugins, preregistration
 from imprint.errors import StudyError, nearest
 from imprint.identity import Unit, digest
 from imprint.recipes.names import modules as recipe_modules
@@ -221,6 +221,8 @@ class Planner:
         """Plan what is made once per study: atlas, claims, figures, report."""
         name = self.study.name
         resolved = {key: resolve(key, value) for key, value in self.study.experiments.items()}
+        for claim in declared(self.study):
+            resolved[claim["experiment"]]["claims"][claim["key"]]["hash"] = claim["claim"]
         places = [[e.experiment, e.kind, e.recipe, e.stop, list(e.seeds), e.probe, e.unit.digest] for e in self.entries]
         units = list({entry.unit.name + entry.unit.stage: entry.unit for entry in self.entries}.values())
         frozen = {"study": name, "tier": self.study.tier, "experiments": resolved, "places": digest(places)}
@@ -344,6 +346,40 @@ def arrangement(resolved: dict) -> dict:
     return {**lists, "probes": sorted(resolved["probes"])}
 
 
+def declared(study: Study) -> list[dict]:
+    """Return the claims of a study as the register of claims knows them."""
+    listed = []
+    for name, experiment in study.experiments.items():
+        family = name.partition(".")[0]
+        for key, claim in experiment.claims.items():
+            names = [f"{family}.{task}" for task in claim.between] if claim.between else [name]
+            compared = [study.experiments[each] for each in names]
+            listed.append(
+                {
+                    "claim": preregistration.claim_hash(claim, *compared),
+                    "experiment": name,
+                    "key": key,
+                    "name": f"{name}.{key}",
+                    "seeds": sum(len(block) for block in experiment.blocks),
+                    "probes": sorted(preregistration.probes(claim)),
+                    "stops": sorted({mode["stop"] for each in compared for mode in each.modes(claim)}),
+                    "sides": preregistration.sides(claim, names, compared),
+                }
+            )
+    return listed
+
+
+def frozen(plan: Plan) -> dict:
+    """Return the plan as it is written down: the experiments, their claims, and where every result belongs."""
+    return written(plan, next(iter(plan.units["plan"].values())))
+
+
+def written(plan: Plan, unit: Unit) -> dict:
+    """Return what a unit of the stage ``plan`` holds."""
+    listed = {"places": places(plan), "units": index(plan), "claims": declared(plan.study)}
+    return {**unit.spec, "digest": unit.digest, **listed}
+
+
 def places(plan: Plan) -> list[dict]:
     """Return where each result belongs in the atlas."""
     return [
@@ -355,6 +391,7 @@ def places(plan: Plan) -> list[dict]:
             "seeds": list(entry.seeds),
             "probe": entry.probe,
             "file": entry.unit.path,
+            "subject": preregistration.subject(entry.unit) if entry.kind == "probe" else "",
         }
         for entry in plan.entries
     ]

@@ -186,7 +186,11 @@ class Followed(Strict):
 
 
 class Claim(Strict):
-    """A statement on a measurement; see DESIGN for its verdicts."""
+    """A statement on a measurement; see DESIGN for its verdicts.
+
+    ``sd`` is the standard deviation over seeds that a pilot found of what is tested (of logarithms if ``relative``);
+    it serves the power that is stated, and no verdict.
+    """
 
     says: str
     source: str
@@ -201,6 +205,7 @@ class Claim(Strict):
     relative: bool = False
     at: dict[str, str] | list[dict[str, str]] = {}
     requires: dict[str, dict[Literal["at_least", "at_most"], float]] = {}
+    sd: Positive | None = None
 
     @property
     def modes(self) -> list[dict[str, str]]:
@@ -324,10 +329,11 @@ class Experiment(Strict):
 
 
 class StudyEntry(Strict):
-    """An entry of ``studies`` in ``config.yaml``."""
+    """An entry of ``studies`` in ``config.yaml``; a ``pilot`` may have too few seeds for any verdict."""
 
     tier: str
     experiments: Literal["all"] | list[str] = "all"
+    pilot: bool = False
 
 
 class Config(Strict):
@@ -345,6 +351,7 @@ class Study(Strict):
 
     name: str
     tier: str
+    pilot: bool
     device: str
     allow: list[str]
     recipes: dict[str, Recipe]

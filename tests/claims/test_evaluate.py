@@ -200,7 +200,7 @@ def test_fewer_than_four_in_five_pairs_are_untested(toy, missing, word):
     values[0, :missing] = np.nan
     (row,) = toy.rows({"c": contrast()}, {"a.x": (values, HIGH)}, seeds=seeds).to_dict("records")
     assert (row["n"], row["pairs_declared"], row["verdict"]) == (10 - missing, 10, word)
-    assert row["flags"] == ("" if word == "supported" else "reached: 7 of 10 pairs")
+    assert row["flags"] == ("no value: muon 2" if word == "supported" else "reached: 7 of 10 pairs; no value: muon 3")
 
 
 def test_a_replica_that_missed_the_stop_condition_is_missing(toy):
@@ -209,7 +209,7 @@ def test_a_replica_that_missed_the_stop_condition_is_missing(toy):
     values = {"a.x": ([EIGHT, np.zeros(8)], HIGH)}
     options = {"status": status, "snapshots": ("init", "early", "final")}
     (row,) = toy.rows({"c": contrast()}, values, **options).to_dict("records")
-    assert (row["n"], row["flags"]) == (6, "reached: 6 of 8 pairs")
+    assert (row["n"], row["flags"]) == (6, "reached: 6 of 8 pairs; not reached: muon 2")
     claim, declared = contrast(at={"snapshot": "early"}), {"snapshots": {"early": {"step": 5}}}
     (row,) = toy.rows({"c": claim}, values, experiment=declared, **options).to_dict("records")
     assert row["n"] == 8  # a read-out has its own condition

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from imprint.claims.attainable import smallest_p
 from imprint.claims.holm import holm
-from imprint.claims.signflip import flips, signflip, smallest_p
+from imprint.claims.signflip import flips, signflip
 
 
 def abs_t(d_SNM):

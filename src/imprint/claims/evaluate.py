@@ -9,6 +9,7 @@ import xarray as xr
 
 from imprint.claims import table
 from imprint.claims.association import followed
+from imprint.claims.attainable import ALPHA
 from imprint.claims.family import Row, judge
 from imprint.claims.holm import holm
 from imprint.claims.readings import ClaimError, Mode, Reading, Readings, unknown
@@ -16,7 +17,7 @@ from imprint.claims.sides import Side, comparisons, correlations, values
 from imprint.claims.verdict import BOUND_FORMS, CONTRAST_FORMS, verdict
 
 
-def evaluate(atlas: xr.DataTree, *parts: dict, alpha: float = 0.05) -> pd.DataFrame:
+def evaluate(atlas: xr.DataTree, *parts: dict, alpha: float = ALPHA) -> pd.DataFrame:
     """Judge every claim of an experiment at every comparison mode it names.
 
     Differences are paired by seed; a value claim is tested against its bound (``within`` against both, and
@@ -34,7 +35,8 @@ def evaluate(atlas: xr.DataTree, *parts: dict, alpha: float = 0.05) -> pd.DataFr
         One row per claim, mode and, for value claims, recipe, with the columns of `imprint.claims.table`.
         Estimates, intervals and margins are in the measure's unit, or fractions for a relative contrast;
         ``sd`` is that of the values tested (logarithms if relative), ``effect`` their mean distance from the
-        reference over ``sd``.
+        reference over ``sd``. What the test can find (`imprint.claims.power`) is of the declared ``sd`` where the
+        claim has one, else of the data's, as ``sd_from`` says.
 
     Raises:
         ClaimError: If a claim names what is not there, or asks what its form cannot answer.
@@ -89,12 +91,15 @@ def _rows(readings: Readings, name: str, claim: dict, mode: Mode, read: dict[str
             "pairs_declared": len(readings.seeds),
             "unit": "fraction" if relative else "1" if "follows" in claim else sides[0].reading.unit,
             "source": claim.get("source", ""),
+            "hash": claim.get("hash", ""),
         }
-        row = Row(cells, form, bound, x, np.expm1 if relative else _same, problems)
+        row = Row(cells, form, bound, x, np.expm1 if relative else _same, problems, sd=claim.get("sd"))
         for side in sides:
             row.problems += _required(side, name, claim, mode)
             row.notes += [f"at edge: {recipe}" for recipe in side.readings.at_edge(side.recipes, mode)]
-        _note_divergence(row, [*sides, *(replace(sides[0], reading=other) for other in others)])
+        read_of = [*sides, *(replace(sides[0], reading=other) for other in others)]
+        _note_divergence(row, read_of)
+        row.notes += _missing(read_of)
         rows.append(row)
     return rows
 
@@ -131,6 +136,19 @@ def _note_divergence(row: Row, sides: list[Side]) -> None:
         counts[side.reading.ordered] += sum(side.reading.diverged[recipe] for recipe in side.recipes)
     row.notes += [f"diverged: {counts[True]} as worst"] if counts[True] else []
     row.problems += [f"diverged: {counts[False]}, measure has no order"] if counts[False] else []
+
+
+def _missing(sides: list[Side]) -> list[str]:
+    """What to say of replicas that were trained and have no value: how many of each recipe, and why."""
+    notes = []
+    for word, kind in (("not reached", "unreached"), ("no value", "undefined")):
+        counts = {recipe: 0 for side in sides for recipe in side.recipes}
+        for side in sides:
+            for recipe in side.recipes:
+                counts[recipe] = max(counts[recipe], getattr(side.reading, kind)[recipe])
+        told = ", ".join(f"{recipe} {count}" for recipe, count in counts.items() if count)
+        notes += [f"{word}: {told}"] if told else []
+    return notes
 
 
 def _required(side: Side, name: str, claim: dict, mode: Mode) -> list[str]:

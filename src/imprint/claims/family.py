@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from imprint.claims import power
+from imprint.claims.attainable import smallest_p
 from imprint.claims.bca import bca
-from imprint.claims.signflip import ROUNDING, signflip, smallest_p
+from imprint.claims.signflip import ROUNDING, signflip
 from imprint.claims.verdict import CONTRAST_FORMS, verdict
 
 LEAST_REACHED = 0.8
@@ -22,7 +24,7 @@ class Row:
 
     ``x_N`` are its contrasts or values, one per seed, NaN where missing; ``bound`` is in their unit and
     ``back`` turns that into the unit of the table. ``problems`` are why it cannot be tested, ``notes`` what
-    else to know.
+    else to know. ``sd`` is the standard deviation that was declared, in the unit of ``x_N``.
     """
 
     cells: dict
@@ -32,6 +34,7 @@ class Row:
     back: Callable
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    sd: float | None = None
 
     @property
     def references(self) -> tuple[float, ...]:
@@ -59,6 +62,17 @@ def judge(rows: list[Row], alpha: float) -> None:
             row.cells |= {"p": result.p[own].max(), "p_adjusted": result.p_adjusted[own].max()}
         word, beyond = verdict(low, high, form=row.form, bound=row.bound, untested=bool(row.problems))
         row.cells |= {"verdict": word, "beyond": beyond, "low": row.back(low), "high": row.back(high)}
+        row.cells |= _power(row, len(columns), alpha)
+
+
+def _power(row: Row, tests: int, alpha: float) -> dict:
+    """What the row's test can find; one that is untested is counted as if it were in the family."""
+    sd = row.cells["sd"] if row.sd is None else row.sd
+    tests += len(row.references) if row.problems else 0
+    margin = np.nan if row.form == "within" else row.bound
+    found = power.of_claim(row.form, margin, sd, row.cells["n"], tests, alpha)
+    origin = "declared" if row.sd is not None else "data" if np.isfinite(sd) else ""
+    return {**found, "detectable": row.back(found["detectable"]), "sd_from": origin}
 
 
 def settled(x_N: np.ndarray) -> np.ndarray:

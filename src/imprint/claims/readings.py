@@ -43,10 +43,14 @@ class Reading:
     ``value_N`` has the values of each recipe over seeds: NaN where a replica is absent or did not reach the
     condition. A diverged replica has the worst value observed at this mode over the experiment's recipes if
     the measure has an order (``prefer``), else NaN; ``diverged`` counts those that this concerns, by recipe.
+    ``unreached`` counts the trained replicas that never met the condition at which the measure is read, ``undefined``
+    those that did and have no value all the same.
     """
 
     value_N: dict[str, np.ndarray]
     diverged: dict[str, int]
+    unreached: dict[str, int]
+    undefined: dict[str, int]
     ordered: bool
     unit: str
 
@@ -107,12 +111,16 @@ class Readings:
         if mode.snapshot not in ("init", *declared):
             value_RN[status_RN == NOT_REACHED] = np.nan
         diverged_RN = (status_RN == DIVERGED) & (np.isnan(value_RN) | (mode.snapshot == "final"))
+        missing_RN = np.isfinite(status_RN) & np.isnan(value_RN) & ~diverged_RN
+        unreached_RN = missing_RN & ((status_RN == NOT_REACHED) | (mode.snapshot in declared))
         worst = WORST.get(array.attrs.get("prefer"))
         observed = value_RN[np.isfinite(value_RN)]
         value_RN[diverged_RN] = worst(observed) if worst and observed.size else np.nan
         return Reading(
             value_N=dict(zip(self.recipes, value_RN, strict=True)),
-            diverged=dict(zip(self.recipes, diverged_RN.sum(1).tolist(), strict=True)),
+            diverged=self._count(diverged_RN),
+            unreached=self._count(unreached_RN),
+            undefined=self._count(missing_RN & ~unreached_RN),
             ordered=worst is not None,
             unit=array.attrs.get("units", ""),
         )
@@ -143,6 +151,9 @@ class Readings:
         entries = array.transpose(*wanted).values.astype(float)
         padded = np.pad(entries, [(0, 1)] * entries.ndim, constant_values=np.nan)
         return padded[np.ix_(*places)].reshape(len(self.recipes), len(self.seeds))
+
+    def _count(self, flag_RN: np.ndarray) -> dict[str, int]:
+        return dict(zip(self.recipes, flag_RN.sum(1).tolist(), strict=True))
 
     def _check(self, claim: str, key: str, found: object, valid: Collection) -> None:
         if found not in valid:

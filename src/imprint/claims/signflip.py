@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-ALL_FLIPS_UP_TO = 14
-SAMPLED_FLIPS = 2**14
+from imprint.claims.attainable import ALL_FLIPS_UP_TO, ALPHA, SAMPLED_FLIPS, smallest_p
+
 FLIP_SEED = 20251
 ROUNDING = 1e-10
 """Numbers below this share of a column's largest value are 0: what ties but for rounding is a tie."""
@@ -47,16 +47,6 @@ class SignFlip:
     smallest: np.ndarray
 
 
-def smallest_p(n: int) -> float:
-    """Least two-sided p that n pairs can give: ``max(2 / 2^n, 1 / 2^14)``, 1 without pairs.
-
-    Example:
-        >>> smallest_p(5)
-        0.0625
-    """
-    return 1.0 if n < 1 else max(2.0 ** (1 - n), 1 / SAMPLED_FLIPS)
-
-
 def flips(n: int) -> np.ndarray:
     """Sign flips of n seeds, shape (S, n), the identity first.
 
@@ -72,7 +62,7 @@ def flips(n: int) -> np.ndarray:
     return (1 - 2 * (codes[:, None] >> np.arange(n) & 1)).astype(np.int8)
 
 
-def signflip(d_NM: np.ndarray, alpha: float = 0.05) -> SignFlip:
+def signflip(d_NM: np.ndarray, alpha: float = ALPHA) -> SignFlip:
     """Test every column's mean against 0, jointly, and invert the test at level ``1 - 2 alpha``.
 
     The adjusted p of column j is the largest, over the columns with ``|t_l| >= |t_j|``, of the share of flips

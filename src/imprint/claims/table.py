@@ -34,16 +34,34 @@ COLUMNS = {
     "effect": float,
     "bca_low": float,
     "bca_high": float,
+    "p_smallest": float,
+    "detectable": float,
+    "n_needed": float,
+    "sd_from": str,
     "unit": str,
     "flags": str,
     "source": str,
+    "hash": str,
+    "post_hoc": bool,
+    "commit": str,
 }
 """Columns in their order, with their types."""
 
+UNKNOWN = {
+    "p_smallest": np.nan,
+    "detectable": np.nan,
+    "n_needed": np.nan,
+    "sd_from": "",
+    "hash": "",
+    "post_hoc": False,
+    "commit": "",
+}
+"""Columns that a row or an older table may lack, with what then stands for them."""
+
 
 def frame(rows: list[dict]) -> pd.DataFrame:
-    """Rows as a table with the columns and types of `COLUMNS`."""
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    """Rows as a table with the columns and types of `COLUMNS`; what a row lacks is `UNKNOWN`."""
+    return pd.DataFrame([{**UNKNOWN, **row} for row in rows], columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def write(table: pd.DataFrame, path: str | os.PathLike) -> None:
@@ -59,14 +77,16 @@ def write(table: pd.DataFrame, path: str | os.PathLike) -> None:
 
 
 def read(path: str | os.PathLike) -> pd.DataFrame:
-    """Read what `write` wrote, equal in value and type.
+    """Read what `write` wrote, equal in value and type; columns that an older table lacks are `UNKNOWN`.
 
     Raises:
         ValueError: If the file's columns are not those of `COLUMNS`.
     """
     text = pd.read_csv(path, dtype=str, keep_default_na=False)
-    _check(list(text.columns), Path(path))
-    return pd.DataFrame({name: text[name].map(_READ[kind]).astype(kind) for name, kind in COLUMNS.items()})
+    lacking = {name: value for name, value in UNKNOWN.items() if name not in text}
+    _check([*text.columns, *lacking], Path(path))
+    held = {name: text[name].map(_READ[kind]) for name, kind in COLUMNS.items() if name not in lacking}
+    return pd.DataFrame(held, index=text.index).assign(**lacking)[list(COLUMNS)].astype(COLUMNS)
 
 
 _READ = {str: str, int: int, bool: "True".__eq__, float: lambda cell: float(cell) if cell else np.nan}

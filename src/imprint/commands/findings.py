@@ -72,5 +72,6 @@ def statements(name: str, claims: pd.DataFrame) -> list[str]:
             for verdict in board.VERDICTS
             if verdict in verdicts
         )
+        told += "; post hoc" if own["post_hoc"].any() else ""
         rows.append(f"| [{name.replace('_', ' ')}]({name}.md) | {own['says'].iloc[0]} | {told} |")
     return rows

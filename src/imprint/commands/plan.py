@@ -6,11 +6,12 @@ from pathlib import Path
 
 from imprint import plan as planning
 from imprint import store
+from imprint.claims.prospect import prospect
 from imprint.identity import STORE, Unit, plain
 
 
 def main(argv: list[str]) -> int:
-    """Print the units that are missing, by stage, with the reason for each; exit 0."""
+    """Print the units that are missing, by stage, with the reason for each, and what the tests can find; exit 0."""
     parser = argparse.ArgumentParser(prog="imprint plan", description=__doc__)
     parser.add_argument("study", nargs="?", help="an entry of studies in config.yaml")
     arguments = parser.parse_args(argv)
@@ -25,6 +26,7 @@ def main(argv: list[str]) -> int:
         print(f"{stage}: {len(units)} of {len(plan.units[stage])}")
         for unit in units:
             print(f"  {unit.label}  ({reason(unit, Path('.'))})")
+    print("\n".join(["power:", *prospect(plan.study)]))
     return 0
 
 

@@ -47,6 +47,8 @@ def entry(name: str, rows: pd.DataFrame) -> dict:
         "lines": lines,
         "verdicts": [verdict for verdict in VERDICTS if verdict in set(rows["verdict"])],
         "disagree": disagreement(rows),
+        "post_hoc": bool(first["post_hoc"]),
+        "commit": first["commit"],
     }
 
 
@@ -67,6 +69,7 @@ def cell(row: dict) -> dict:
         "p": probability(row["p_adjusted"]),
         "family": int(row["family"]),
         "n": f"{int(row['n'])}/{int(row['pairs_declared'])}",
+        "power": power(row),
         "flags": [flag.strip() for flag in row["flags"].split(";") if flag.strip()],
     }
 
@@ -82,6 +85,19 @@ def disagreement(rows: pd.DataFrame) -> str:
             ]
             parts.append(f"{minus(recipes)} is {'; '.join(found)}")
     return f"The verdict depends on the comparison mode: {'. '.join(parts)}." if parts else ""
+
+
+def power(row: dict) -> str:
+    """What the test can find at its n and how many seeds the margin d needs, in words; empty where it finds nothing."""
+    if math.isnan(row["detectable"]):
+        return ""
+    shown = "shows ±" if row["expect"].startswith("equal_within") else "finds "
+    told = shown + quantity(row["detectable"], row["unit"])
+    if math.isfinite(row["n_needed"]):
+        told += f", d needs n = {row['n_needed']:.0f}"
+    elif not math.isnan(row["n_needed"]):
+        told += ", no number of seeds shows d"
+    return told + (" (sd declared)" if row["sd_from"] == "declared" else "")
 
 
 def instrument(claims: pd.DataFrame) -> dict:

@@ -53,6 +53,7 @@ def build(
             tally=board.tally(literature),
             tests=len(literature),
             statements=len(literature[["experiment", "claim"]].drop_duplicates()),
+            posthoc=len(literature.loc[literature["post_hoc"], ["experiment", "claim"]].drop_duplicates()),
             claims=board.board(literature, experiments, "claim"),
             controls=board.board(claims, experiments, "control"),
             figures=[picture(figure) for figure in figures if figure["experiment"] in STUDY],

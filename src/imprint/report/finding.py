@@ -48,12 +48,24 @@ PAGE = """\
 
 ### {{ kind }}
 
-| statement | {{ "task | " if several }}recipes | mode | effect [interval] | p adjusted (tests) | n | verdict |
-|---|{{ "---|" if several }}---|---|---|---|---|---|
+| statement | {{ "task | " if several }}recipes | mode | effect [interval] | p adjusted (tests) | n | power | verdict |
+|---|{{ "---|" if several }}---|---|---|---|---|---|---|
 {% for row in rows %}
 | {{ row | join(" | ") }} |
 {% endfor %}
 {% endfor %}
+
+{% if disagreements %}
+### Where the comparison modes disagree
+
+{% for text in disagreements %}
+- {{ text }}
+{% endfor %}
+
+{% endif %}
+Power: what a test "finds" comes out with probability 0.8 at this n, this number of tests and this spread; d is the
+smallest effect of interest. The least p that n pairs give is 2/2^n.{% if commits %} {{ commits }}{% endif %}
+
 
 ## Protocol
 {% for part in parts %}
@@ -107,6 +119,8 @@ def page(study: str, parts: list[dict], claims: pd.DataFrame, jobs: list[TimedJo
         caption=caption,
         kinds=[(kind, [line(row, several) for row in rows.to_dict("records")]) for kind, rows in kinds if len(rows)],
         several=several,
+        disagreements=disagreements(claims),
+        commits=commits(claims),
         parts=[{"task": task(part), "protocol": _protocol(part)} for part in parts],
         deviations=first.get("deviations", []),
         cost=cost(jobs),
@@ -130,7 +144,8 @@ def summary(claims: pd.DataFrame) -> str:
     state = board.instrument(claims)
     failed = len(state["failed"])
     controls = f"all {state['total']} came out" if not failed else f"{failed} of {state['total']} did not come out"
-    told = f"Claims: {', '.join(counted) or 'none'}"
+    late = claims.loc[claims["post_hoc"], ["experiment", "claim"]].drop_duplicates()
+    told = f"Claims: {', '.join(counted) or 'none'}" + (f" ({len(late)} statements are post hoc)" if len(late) else "")
     return f"{told}. Controls: {controls if state['total'] else 'none'}."
 
 
@@ -138,6 +153,7 @@ def line(row: dict, several: bool) -> list[str]:
     """Return a row of the table of verdicts in words; with the task where there are several."""
     found = cell(row)
     verdict = f"**{row['verdict']}**" + (", beyond d" if found["beyond"] else "")
+    verdict += ", post hoc" if row["post_hoc"] else ""
     return [
         row["says"].replace("|", "\\|"),
         *([task({"name": row["experiment"]})] if several else []),
@@ -146,8 +162,26 @@ def line(row: dict, several: bool) -> list[str]:
         f"{found['estimate']} {found['interval']}" if found["tested"] else found["estimate"],
         f"{found['p']} ({found['family']})" if found["tested"] else "–",
         found["n"],
+        found["power"] or "–",
         verdict + (f" ({'; '.join(found['flags'])})" if found["flags"] else ""),
     ]
+
+
+def disagreements(claims: pd.DataFrame) -> list[str]:
+    """Return a sentence for each statement whose verdict depends on the comparison mode."""
+    found = []
+    for (experiment, _), rows in claims.groupby(["experiment", "claim"], sort=False):
+        if told := board.disagreement(rows):
+            of = task({"name": experiment})
+            found.append(f"{rows['says'].iloc[0]}{f' ({of})' if of else ''} {told}")
+    return found
+
+
+def commits(claims: pd.DataFrame) -> str:
+    """Return since which commits the statements stand as they do, empty where none is known."""
+    known = claims.loc[claims["commit"] != "", ["claim", "commit"]].drop_duplicates()
+    groups = [f"{', '.join(own['claim'])} since `{commit}`" for commit, own in known.groupby("commit", sort=False)]
+    return f"Statements that stand as they do in git: {'; '.join(groups)}." if groups else ""
 
 
 def cost(jobs: list[TimedJob]) -> str:

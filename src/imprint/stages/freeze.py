@@ -24,6 +24,5 @@ def main(argv: list[str]) -> None:
             "files say now; run the study again"
         )
     unit = units[arguments.out.name]
-    frozen = {**unit.spec, "digest": unit.digest, "places": planning.places(plan), "units": planning.index(plan)}
     with store.replacing(arguments.out) as scratch:
-        scratch.write_text(json.dumps(frozen, indent=1), encoding="utf-8")
+        scratch.write_text(json.dumps(planning.written(plan, unit), indent=1), encoding="utf-8")
