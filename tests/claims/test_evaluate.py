@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 from imprint.claims.evaluate import combine, evaluate
+from imprint.claims.power import detectable, needed
 from imprint.claims.readings import ClaimError
 from imprint.claims.signflip import signflip
 
@@ -455,3 +456,58 @@ def test_claims_of_all_tasks_are_one_family(toy):
     alone = [evaluate(atlas, part) for part in parts]
     assert all(row["family"].tolist() == [1] for row in alone)
     assert (rows["p_adjusted"].to_numpy() >= [row["p_adjusted"].item() for row in alone]).all()
+
+
+# ----------------------------------------------------------------------- power
+
+
+def test_what_the_test_can_find_is_of_the_data(toy):
+    row = toy.row({"greater_by": 0.05}, EIGHT)
+    assert (row["p_smallest"], row["sd_from"]) == (2 / 256, "data")
+    assert row["detectable"] == row["sd"] * detectable(8)
+    assert row["n_needed"] == needed(0.05 / row["sd"])
+
+
+def test_a_declared_deviation_comes_first(toy):
+    row = toy.row({"greater_by": 0.05}, EIGHT, claim={"sd": 0.2})
+    assert row["sd_from"] == "declared" and row["sd"] == pytest.approx(EIGHT.std(ddof=1))
+    assert (row["detectable"], row["n_needed"]) == (0.2 * detectable(8), needed(0.25))
+
+
+def test_the_family_counts_in_what_is_found(toy):
+    values = {"a.x": ([EIGHT, EIGHT + 1], HIGH)}
+    claims = {"most": {"measure": "a.x", "recipe": "all", "expect": {"at_most": 1.5}}, "one": contrast()}
+    rows = toy.rows(claims, values)
+    assert set(rows["family"]) == {3}
+    assert rows["detectable"].tolist() == [sd * detectable(8, 3) for sd in rows["sd"]]
+
+
+def test_a_relative_effect_is_a_fraction(toy):
+    factors = 1.1 * np.array([1.01, 0.99, 1.0, 1.02, 0.98, 1.0, 1.01, 0.99])
+    row = toy.row({"greater_by": 0.05}, 4.0 * (factors - 1), base=4.0, relative=True)
+    assert row["detectable"] == pytest.approx(np.expm1(row["sd"] * detectable(8)), rel=1e-12)
+    assert row["n_needed"] == needed(np.log1p(0.05) / row["sd"])
+
+
+def test_an_untested_row_says_what_it_could_find(toy):
+    requires = {"b.learned": {"at_least": 0.97}}
+    values = {"a.x": ([EIGHT, np.zeros(8)], HIGH), "b.learned": (np.full((2, 8), 0.9), HIGH)}
+    (row,) = toy.rows({"c": contrast(requires=requires)}, values).to_dict("records")
+    assert (row["verdict"], row["family"]) == ("untested", 0)
+    assert row["detectable"] == row["sd"] * detectable(8)
+
+
+# ------------------------------------------------------------------ what is missing
+
+
+def test_replicas_that_never_reach_a_condition_are_counted(toy):
+    """Of a read-out: trained, ended well, never at the condition; of each side, beside the pairs that are left."""
+    values = np.array([EIGHT, np.zeros(8)])
+    values[0, 3] = values[1, 5] = np.nan
+    coords = {"snapshots": ("init", "final", "matched")}
+    claim, declared = contrast(at={"snapshot": "matched"}), {"snapshots": {"matched": {"train_loss": 0.1}}}
+    (row,) = toy.rows({"c": claim}, {"a.x": (values, HIGH)}, experiment=declared, **coords).to_dict("records")
+    assert (row["n"], row["flags"]) == (6, "reached: 6 of 8 pairs; not reached: muon 1, adam 1")
+    values[1, 5] = 0.0
+    (row,) = toy.rows({"c": claim}, {"a.x": (values, HIGH)}, experiment=declared, **coords).to_dict("records")
+    assert (row["n"], row["verdict"], row["flags"]) == (7, "supported", "not reached: muon 1")

@@ -72,3 +72,11 @@ def test_refuses_other_columns(tmp_path):
     frame.to_csv(tmp_path / "other.csv", index=False)
     with pytest.raises(ValueError, match=r"other.csv: no table of claims: columns \['p'\] missing"):
         table.read(tmp_path / "other.csv")
+
+
+def test_an_older_table_lacks_what_was_added_since(tmp_path):
+    old = [name for name in table.COLUMNS if name not in table.UNKNOWN]
+    table.frame([ROW, ROW]).to_csv(tmp_path / "claims.csv", index=False, columns=old)
+    back = table.read(tmp_path / "claims.csv")
+    pd.testing.assert_frame_equal(back, table.frame([ROW, ROW]), check_exact=True)
+    assert back["post_hoc"].tolist() == [False, False] and back["commit"].tolist() == ["", ""]
