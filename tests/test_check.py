@@ -345,3 +345,31 @@ def test_a_measure_may_follow_another_or_an_order(project):
 def test_a_correlation_that_cannot_be(project, more, message):
     project.toy["claims"]["follows"] = {key: value for key, value in correlation(**more).items() if value is not None}
     refused(project, rf"claims\.follows.*{message}")
+
+
+# ------------------------------------------------------------------ enough seeds
+
+
+def test_seeds_that_can_decide_nothing_are_refused(project):
+    project.config["studies"]["quick"]["pilot"] = False
+    project.toy["seeds"] = ["0-3"]
+    refused(
+        project,
+        r"seeds: 4 paired seeds give p >= 0\.125, and a verdict needs p <= 0\.1 .*at least 5 seeds, or `pilot: true`",
+    )
+    project.toy["seeds"] = ["0-3", 4]
+    assert project.load().experiments["toy"].claims
+
+
+def test_a_pilot_and_a_study_without_claims_may_have_few_seeds(project):
+    assert project.load().pilot
+    project.config["studies"]["quick"]["pilot"] = False
+    project.toy["claims"] = {}
+    assert not project.load().pilot
+
+
+@pytest.mark.parametrize("sd", [0.0, -1.0])
+def test_a_declared_deviation_is_positive(project, sd):
+    project.claim["sd"] = sd
+    with pytest.raises(StudyError, match=r"claims\.adam_is_better\.sd: .*greater than 0"):
+        project.load()

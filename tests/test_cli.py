@@ -175,6 +175,21 @@ def test_plan_of_a_study_that_never_ran(run, project):
     assert len([line for line in lines if line.startswith("  ")]) == total
 
 
+def test_plan_says_what_the_tests_can_find(run, project):
+    project.toy["seeds"] = ["0-7"]
+    lines = run("plan")[1].splitlines()
+    assert lines[lines.index("power:") + 1].startswith("toy, claims: 8 seeds, 1 test: smallest adjusted p 0.0078; ")
+
+
+def test_plan_refuses_what_cannot_reach_the_level(run, project):
+    project.config["studies"]["quick"]["pilot"] = False
+    for command in ("plan", "study"):
+        status, out, err = run(command)
+        assert (status, out) == (1, "")
+        assert "toy.yaml: seeds: 3 paired seeds give p >= 0.25, and a verdict needs p <= 0.1" in err
+    assert not (project.root / "results").exists()
+
+
 def test_plan_names_the_study_asked_for(run):
     assert run("plan", "core")[1].startswith("study core: ")
 

@@ -43,6 +43,47 @@ def test_all_rows_have_the_columns_of_their_heading(slabs):
         assert {row.count("|") for row in rows("\n".join(lines))} == {heading.count("|")}
 
 
+def test_a_claim_that_came_after_its_measurements_is_marked(slabs):
+    experiment, claims = slabs
+    late = claims["claim"] == claims["claim"].iloc[0]
+    page = finding.page("core", [experiment], claims.assign(post_hoc=late), [], "slabs.png", "")
+    assert sum(", post hoc" in row for row in rows(page)) == late.sum() > 0
+    assert "(post hoc: 1 statement)" in page
+    assert "post hoc" not in finding.page("core", [experiment], claims, [], "slabs.png", "")
+
+
+def test_the_commit_of_each_statement_where_it_is_known(slabs):
+    experiment, claims = slabs
+    first = claims["claim"].iloc[0]
+    known = claims.assign(commit=["0123456789 2026-01-02" if name == first else "" for name in claims["claim"]])
+    page = finding.page("core", [experiment], known, [], "slabs.png", "")
+    assert f"in git: {first} since `0123456789 2026-01-02`." in page
+    assert "in git" not in finding.page("core", [experiment], claims, [], "slabs.png", "")
+
+
+def test_modes_that_disagree_are_named(slabs):
+    experiment, claims = slabs
+    (row,) = claims.head(1).to_dict("records")
+    two = table.frame(
+        [
+            row | {"mode": "steps/best/final", "verdict": "supported"},
+            row | {"mode": "steps/best/matched_loss", "verdict": "inconclusive"},
+        ]
+    )
+    page = finding.page("core", [experiment], two, [], "slabs.png", "")
+    told = "supported at steps · best · final; inconclusive at steps · best · matched loss"
+    assert "### Where the comparison modes disagree" in page and told in page
+    same = two.assign(verdict="supported")
+    assert "disagree" not in finding.page("core", [experiment], same, [], "slabs.png", "")
+
+
+def test_power_is_told(slabs):
+    experiment, claims = slabs
+    own = claims.assign(detectable=0.25, n_needed=23.0, unit="nat", expect="greater_by 0.1")
+    page = finding.page("core", [experiment], own, [], "slabs.png", "")
+    assert all("| finds 0.25 nat, d needs n = 23 |" in row for row in rows(page))
+
+
 def test_tasks_are_told_apart(slabs):
     experiment, claims = slabs
     parts = [{**experiment, "name": f"slabs.{key}", "title": f"{experiment['title']} ({key})"} for key in ("a", "b")]

@@ -294,3 +294,39 @@ def test_inline_svg():
         'style="fill: var(--ink); stroke: var(--faint)"/></g></svg>'
     )
     assert inline.width(svg) == 96  # a point is 4/3 CSS pixels
+
+
+# ------------------------------------------------------- preregistration and power
+
+
+def test_post_hoc_claims_are_marked_and_counted(study, figures, tmp_path):
+    claims = study[1]
+    literature = claims[claims["kind"] == "claim"]
+    names = literature["claim"].drop_duplicates().head(2)
+    late = claims["claim"].isin(names)
+    text = again(study, figures, tmp_path / "late.html", claims.assign(post_hoc=late))
+    marked = len(claims.loc[late, ["experiment", "claim"]].drop_duplicates())
+    assert text.count("<b>Post hoc.</b>") == marked >= 2
+    assert re.search(rf"{marked} of the \d+ claims are <b>post hoc</b>", text)
+    assert "ost hoc" not in again(study, figures, tmp_path / "none.html")
+
+
+def test_the_commit_of_a_claim(study, figures, tmp_path):
+    text = again(study, figures, tmp_path / "commit.html", study[1].assign(commit="0123456789 2026-01-02"))
+    assert text.count("as it stands since commit <code>0123456789 2026-01-02</code>") == text.count('class="claim"')
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"detectable": 0.123456, "n_needed": 14.0}, "finds 0.123 nat, d needs n = 14"),
+        ({"detectable": 0.1, "n_needed": float("inf")}, "finds 0.1 nat, no number of seeds shows d"),
+        ({"detectable": 0.1, "sd_from": "declared"}, "finds 0.1 nat (sd declared)"),
+        ({"detectable": 0.1, "unit": "fraction"}, "finds 10 %"),
+        ({"detectable": 0.1, "expect": "equal_within 0.2", "n_needed": 5.0}, "shows ±0.1 nat, d needs n = 5"),
+        ({}, ""),
+    ],
+)
+def test_power_in_words(row, words):
+    nothing = {"detectable": float("nan"), "n_needed": float("nan"), "sd_from": "data", "unit": "nat"}
+    assert board.power({"expect": "greater_by 0.1", **nothing, **row}) == words

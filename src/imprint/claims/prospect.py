@@ -37,8 +37,9 @@ def _family(name: str, kind: str, parts: list[Experiment]) -> Iterator[str]:
         return
     n = sum(len(block) for block in parts[0].blocks)
     tests = sum(tests_of(claim, part) for _, claim, part in own)
+    counted = f"{tests} test{'s' if tests > 1 else ''}"
     yield (
-        f"{name}, {KINDS[kind]}: {n} seeds, {tests} tests: smallest adjusted p {smallest_p(n):.2g}; "
+        f"{name}, {KINDS[kind]}: {n} seeds, {counted}: smallest adjusted p {smallest_p(n):.2g}; "
         f"{detectable(n, tests):.2f} standard deviations are found with probability {POWER:g}"
     )
     for key, claim, _ in own:

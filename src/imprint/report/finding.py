@@ -145,8 +145,19 @@ def summary(claims: pd.DataFrame) -> str:
     failed = len(state["failed"])
     controls = f"all {state['total']} came out" if not failed else f"{failed} of {state['total']} did not come out"
     late = claims.loc[claims["post_hoc"], ["experiment", "claim"]].drop_duplicates()
-    told = f"Claims: {', '.join(counted) or 'none'}" + (f" ({len(late)} statements are post hoc)" if len(late) else "")
+    told = f"Claims: {', '.join(counted) or 'none'}" + (
+        f" (post hoc: {counted_as(len(late), 'statement')})" if len(late) else ""
+    )
     return f"{told}. Controls: {controls if state['total'] else 'none'}."
+
+
+def counted_as(count: int, word: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted_as(1, "claim"), counted_as(2, "claim")
+    ('1 claim', '2 claims')
+    """
+    return f"{count} {word}{'s' if count != 1 else ''}"
 
 
 def line(row: dict, several: bool) -> list[str]:
