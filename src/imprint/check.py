@@ -41,6 +41,28 @@ def check(study: Study, root: Path) -> None:
                 _check_seeds(experiment)
         except StudyError as error:
             raise StudyError(f"{file}: {f'task {part}: ' if part else ''}{error}") from None
+    try:
+        _check_calibration(study)
+    except StudyError as error:
+        raise StudyError(f"{root / 'config.yaml'}: calibration: {error}") from None
+
+
+def _check_calibration(study: Study) -> None:
+    if study.calibration is None:
+        return
+    name, experiment = study.calibration.recipe, study.calibration.experiment
+    if name in study.recipes and study.recipes[name].search:
+        raise StudyError(f"recipe: {name!r} has a search space; the replicas of a pool have one rate, in hyper")
+    _check_recipes(experiment, study)
+    measures = _check_probes(experiment, _check_task(experiment))
+    for probe in experiment.probe_options:
+        if plugins.find("probes", probe).literals.get("ACROSS"):
+            raise StudyError(f"measures: {probe!r} looks across recipes, of which a pool has one; take another probe")
+    for measure in study.calibration.measures:
+        if measure not in measures:
+            raise StudyError(f"measures: {measure!r} is of no probe; {nearest(measure, measures)}")
+        if measures[measure]["dims"]:
+            raise StudyError(f"measures: {measure!r} has dimensions; take a measure with one value per replica")
 
 
 def _check_seeds(experiment: Experiment) -> None:

@@ -10,13 +10,14 @@ from pathlib import Path
 from imprint.errors import ImprintError, nearest
 
 STAGES = (
-    "data", "recipe", "search", "select", "train", "probe", "gather", "claims", "figure", "report", "finding",
-    "publish", "freeze",
+    "data", "recipe", "search", "select", "train", "probe", "gather", "claims", "calibrate", "figure", "report",
+    "finding", "publish", "freeze",
 )  # fmt: skip
 COMMANDS = {
     "plan": "show what a study would run, and why",
     "study": "run a study",
     "recipes": "list the recipes",
+    "calibrate": "measure how often verdicts are wrong, and how often right",
     "findings": "put the pages of a finished study into docs/findings",
 }
 
@@ -38,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     name, rest = argv[0], argv[1:]
     sys.path.insert(0, str(Path.cwd()))
     try:
-        if name in STAGES:
+        if name in STAGES and (name not in COMMANDS or "--spec" in rest):
             return _stage(name, rest)
         if name in COMMANDS:
             return importlib.import_module(f"imprint.commands.{name}").main(rest)

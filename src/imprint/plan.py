@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imprint import code_version, plugins, preregistration
+from imprint.claims import deal
 from imprint.errors import StudyError, nearest
 from imprint.identity import Unit, digest
 from imprint.recipes.names import modules as recipe_modules
@@ -26,6 +27,7 @@ LIBRARIES = {
     "probe": ("torch", "numpy", "scipy"),
     "gather": ("xarray",),
     "claims": ("numpy", "scipy"),
+    "calibrate": ("numpy", "scipy", "xarray"),
     "figure": ("matplotlib", "seaborn"),
     "report": ("jinja2",),
     "finding": ("jinja2",),
@@ -129,7 +131,8 @@ class Planner:
             self.entries.append(Entry(name, "search", search, recipe, stop, seeds))
             self.entries.append(Entry(name, "select", chosen, recipe, stop, seeds))
         for block in experiment.blocks:
-            self.block(name, experiment, recipe, stop, fleet, proof, chosen, block, label)
+            train = self.block(experiment, fleet, proof, chosen, block, label)
+            self.entries.append(Entry(name, "training", train, recipe, stop, tuple(block)))
 
     def fleet(self, experiment: Experiment, recipe: str, stop: str) -> dict:
         """Return what all fleets of a cell have in common."""
@@ -188,34 +191,60 @@ class Planner:
         spec = self.coded("search", spec, self.modules(fleet))
         return self.add(Unit("search", self.prefix(experiment, fleet), spec, inputs, label))
 
-    def block(self, name, experiment, recipe, stop, fleet, proof, chosen, seeds, label) -> None:
-        """Plan the training of one block of seeds, and its probes."""
-        data = self.data(experiment, seeds)
-        inputs = {"data": [data], "recipe": [proof]} | ({"select": [chosen]} if chosen else {})
+    def block(self, experiment: Experiment, fleet: dict, proof: Unit, chosen: Unit | None, seeds, label) -> Unit:
+        """Plan the training of one block of seeds."""
+        inputs = {"data": [self.data(experiment, seeds)], "recipe": [proof]} | ({"select": [chosen]} if chosen else {})
         spec = self.coded("train", {**fleet, "seeds": seeds}, self.modules(fleet))
-        label = f"{label} seeds {_range(seeds)}"
-        train = self.add(Unit("train", self.prefix(experiment, fleet), spec, inputs, label))
-        self.entries.append(Entry(name, "training", train, recipe, stop, tuple(seeds)))
+        return self.add(Unit("train", self.prefix(experiment, fleet), spec, inputs, f"{label} seeds {_range(seeds)}"))
 
     def probes(self, name: str, experiment: Experiment) -> None:
         """Plan the probes of every block; one that looks across recipes gets the solutions of all, of all blocks."""
         trained = [entry for entry in self.entries if (entry.experiment, entry.kind) == (name, "training")]
         for entry in trained:
-            fleet, seeds = entry.unit.spec, list(entry.seeds)
-            inputs = {"train": [entry.unit], "data": [self.data(experiment, seeds)]}
-            architecture = plugins.find("models", fleet["task"]["model"]["name"]).module
-            for probe, options in sorted(experiment.probe_options.items()):
-                plugin = plugins.find("probes", probe)
-                spec = {"probe": probe, "options": plugins.check_options(plugin, options), "task": fleet["task"]}
-                across = {}
-                if plugin.literals.get("ACROSS"):
-                    others = [other for other in trained if other.stop == entry.stop]
-                    spec["others"] = [other.recipe for other in others]
-                    across = {"others": [other.unit for other in others]}
-                spec = self.coded("probe", spec, (plugin.module, architecture))
-                prefix = f"{self.prefix(experiment, fleet)}-{_stem(plugin.module.rpartition('.')[2])}"
-                unit = self.add(Unit("probe", prefix, spec, inputs | across, f"{entry.unit.label}: {probe}"))
+            others = [other for other in trained if other.stop == entry.stop]
+            for probe in sorted(experiment.probe_options):
+                unit = self.probe(experiment, probe, entry.unit, others)
                 self.entries.append(Entry(name, "probe", unit, entry.recipe, entry.stop, entry.seeds, probe))
+
+    def probe(self, experiment: Experiment, probe: str, train: Unit, others: list[Entry]) -> Unit:
+        """Plan one probe of one block; ``others`` is what a probe that looks across recipes is given."""
+        fleet, plugin = train.spec, plugins.find("probes", probe)
+        inputs = {"train": [train], "data": [self.data(experiment, fleet["seeds"])]}
+        options = plugins.check_options(plugin, experiment.probe_options[probe])
+        spec = {"probe": probe, "options": options, "task": fleet["task"]}
+        if plugin.literals.get("ACROSS"):
+            spec["others"] = [other.recipe for other in others]
+            inputs["others"] = [other.unit for other in others]
+        architecture = plugins.find("models", fleet["task"]["model"]["name"]).module
+        spec = self.coded("probe", spec, (plugin.module, architecture))
+        prefix = f"{self.prefix(experiment, fleet)}-{_stem(plugin.module.rpartition('.')[2])}"
+        return self.add(Unit("probe", prefix, spec, inputs, f"{train.label}: {probe}"))
+
+    def calibration(self) -> list[Unit]:
+        """Plan how the judging is calibrated, at each number of seeds that the study's experiments have.
+
+        The pool is trained and probed as any cell. Its first block is so twice, under two names.
+        """
+        declared = self.study.calibration
+        if declared is None:
+            return []
+        pool = declared.experiment
+        fleet = self.fleet(pool, declared.recipe, "steps")
+        proof = self.proof(pool, declared.recipe, fleet, f"pool {declared.recipe}")
+        blocks = [self.block(pool, fleet, proof, None, seeds, "pool") for seeds in pool.blocks]
+        twin = self.block(pool, {**fleet, "name": "twin"}, proof, None, pool.blocks[0], "twin of the pool")
+        inputs = {"pool": blocks, "twin": [twin]}
+        for probe in pool.probe_options:
+            inputs[f"pool.{probe}"] = [self.probe(pool, probe, block, []) for block in blocks]
+            inputs[f"twin.{probe}"] = [self.probe(pool, probe, twin, [])]
+        counts = {sum(map(len, experiment.blocks)) for experiment in self.study.experiments.values()}
+        judged = deal.judged(counts, sum(map(len, pool.blocks)))
+        return [self.calibrated(declared.measures, seeds, inputs) for seeds in judged]
+
+    def calibrated(self, measures: list[str], seeds: int, inputs: dict[str, list[Unit]]) -> Unit:
+        """Plan the calibration of what is judged on so many seeds."""
+        spec = self.coded("calibrate", {"measures": measures, "seeds": seeds})
+        return self.add(Unit("calibrate", f"{seeds}_seeds", spec, inputs, f"judging on {seeds} seeds"))
 
     def products(self) -> None:
         """Plan what is made once per study: atlas, claims, figures, report."""
@@ -238,7 +267,9 @@ class Planner:
         claims = self.add(Unit("claims", name, spec, {"atlas": [atlas]}, name))
         figures = [self.figure(figure, of, atlas, claims) for figure, of in self.figures()]
         spec = self.coded("report", {"study": name, "experiments": digest(resolved)}, files=REPORT_FILES)
+        calibrated = self.calibration()
         inputs = {"atlas": [atlas], "claims": [claims], "figures": figures}
+        inputs |= {"calibration": calibrated} if calibrated else {}
         report = self.add(Unit("report", name, spec, inputs, name))
         families = {part.partition(".")[0]: None for part in resolved}
         findings = [self.finding(family, resolved, claims, figures) for family in families]

@@ -8,7 +8,7 @@ import math
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from imprint.recipes.names import KINDS
 
@@ -17,6 +17,7 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 TUNING = 1000
+LEAST_POOL = 64
 NONNEGATIVE_HYPER = {"lr", "weight_decay", "momentum", "eps", "rho", "alpha"}
 
 
@@ -255,6 +256,26 @@ class Claim(Strict):
         return self
 
 
+def evaluated(value: list[int | str]) -> list[int | str]:
+    """Refuse seed blocks that overlap, or that reach into the tuning seeds.
+
+    Raises:
+        ValueError: naming the seeds.
+    """
+    seeds = [seed for block in value for seed in seed_block(block)]
+    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    if twice:
+        raise ValueError(f"seeds {twice} are given twice; every seed is one replicate")
+    if not seeds:
+        raise ValueError("no seed is given; an evaluation needs at least one")
+    if max(seeds) >= TUNING:
+        raise ValueError(f"seed {max(seeds)}: seeds from {TUNING} on are for tuning; evaluate on smaller ones")
+    return value
+
+
+Seeds = Annotated[list[int | str], AfterValidator(evaluated)]
+
+
 class Experiment(Strict):
     """A question with its task, recipes, probes and claims: a preregistration."""
 
@@ -263,7 +284,7 @@ class Experiment(Strict):
     task: TaskSpec
     recipes: list[str]
     stop: Annotated[dict[Name, Stop], Field(min_length=1)]
-    seeds: list[int | str]
+    seeds: Seeds
     evaluate_every: Count
     probes: list[str] | dict[str, dict]
     claims: dict[Name, Claim]
@@ -280,19 +301,6 @@ class Experiment(Strict):
     @classmethod
     def _one_each(cls, value: object) -> object:
         return spread(value) if isinstance(value, dict) else value
-
-    @field_validator("seeds")
-    @classmethod
-    def _seeds(cls, value: list) -> list:
-        seeds = [seed for block in value for seed in seed_block(block)]
-        twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
-        if twice:
-            raise ValueError(f"seeds {twice} are given twice; every seed is one replicate")
-        if not seeds:
-            raise ValueError("no seed is given; an evaluation needs at least one")
-        if max(seeds) >= TUNING:
-            raise ValueError(f"seed {max(seeds)}: seeds from {TUNING} on are for tuning; evaluate on smaller ones")
-        return value
 
     @field_validator("recipes")
     @classmethod
@@ -328,6 +336,46 @@ class Experiment(Strict):
         return {name: {} for name in self.probes} if isinstance(self.probes, list) else dict(self.probes)
 
 
+class Calibration(Strict):
+    """The pool from which the judging is calibrated: replicas of one cell, alike but for their seeds.
+
+    It has the keys of an experiment that make a cell, one recipe at one fixed rate, and the measures that are judged.
+    """
+
+    task: TaskSpec
+    recipe: str
+    stop: Stop
+    evaluate_every: Count
+    seeds: Seeds
+    measures: Annotated[list[Measure], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _enough(self) -> "Calibration":
+        count = sum(len(seed_block(block)) for block in self.seeds)
+        if count < LEAST_POOL:
+            raise ValueError(f"{count} seeds are too few to draw from; give at least {LEAST_POOL}")
+        twice = sorted({name for name in self.measures if self.measures.count(name) > 1})
+        if twice:
+            raise ValueError(f"measures {twice} are given twice")
+        return self
+
+    @property
+    def experiment(self) -> Experiment:
+        """The pool as an experiment of one cell, without claims."""
+        return Experiment(
+            title="Calibration",
+            question="How far can the verdicts be trusted?",
+            task=self.task,
+            recipes=[self.recipe],
+            stop={"steps": self.stop},
+            seeds=self.seeds,
+            evaluate_every=self.evaluate_every,
+            probes=list(dict.fromkeys(measure.partition(".")[0] for measure in self.measures)),
+            claims={},
+            open=False,
+        )
+
+
 class StudyEntry(Strict):
     """An entry of ``studies`` in ``config.yaml``; a ``pilot`` may have too few seeds for any verdict."""
 
@@ -344,6 +392,7 @@ class Config(Strict):
     recipes: list[str] = []
     device: Literal["auto", "cpu", "cuda"] = "auto"
     allow: list[Literal["tf32", "bfloat16"]] = []
+    calibration: Calibration | None = None
 
 
 class Study(Strict):
@@ -356,6 +405,7 @@ class Study(Strict):
     allow: list[str]
     recipes: dict[str, Recipe]
     experiments: dict[str, Experiment]
+    calibration: Calibration | None = None
 
 
 def _listed(value: object) -> list:

@@ -79,7 +79,8 @@ def load(root: Path, study: str | None = None) -> Study:
     name = f"{name}.{only}" if only else name
     experiments = {key: _with_recipes(value, config.recipes) for key, value in experiments.items()}
     machine = {"device": _device(config.device), "allow": sorted(set(config.allow))}
-    loaded = Study(name=name, tier=entry.tier, pilot=entry.pilot, **machine, recipes=recipes, experiments=experiments)
+    declared = {"recipes": recipes, "experiments": experiments, "calibration": config.calibration}
+    loaded = Study(name=name, tier=entry.tier, pilot=entry.pilot, **machine, **declared)
     twice = sorted({name for name in config.recipes if config.recipes.count(name) > 1})
     if twice:
         raise StudyError(f"{file}: recipes: {twice} are given twice")

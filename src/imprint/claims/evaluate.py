@@ -41,17 +41,26 @@ def evaluate(atlas: xr.DataTree, *parts: dict, alpha: float = ALPHA) -> pd.DataF
     Raises:
         ClaimError: If a claim names what is not there, or asks what its form cannot answer.
     """
+    rows = paired(atlas, *parts)
+    for kind in dict.fromkeys(row.cells["kind"] for row in rows):
+        judge([row for row in rows if row.cells["kind"] == kind], alpha)
+    return table.frame([row.cells for row in rows])
+
+
+def paired(atlas: xr.DataTree, *parts: dict) -> list[Row]:
+    """Read the contrasts or values of every claim at every mode, by seed, and what keeps one from being tested.
+
+    Raises:
+        ClaimError: If a claim names what is not there, or asks what its form cannot answer.
+    """
     read = {part["name"]: Readings(atlas, part) for part in parts}
-    rows = [
+    return [
         row
         for readings in read.values()
         for name, claim in readings.experiment["claims"].items()
         for mode in readings.modes(name, claim.get("at"))
         for row in _rows(readings, name, claim, mode, read)
     ]
-    for kind in dict.fromkeys(row.cells["kind"] for row in rows):
-        judge([row for row in rows if row.cells["kind"] == kind], alpha)
-    return table.frame([row.cells for row in rows])
 
 
 def combine(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
