@@ -7,8 +7,11 @@ from pathlib import Path
 
 from imprint import plan as planning
 from imprint import store, warm
+from imprint.claims import trust
+from imprint.claims.deal import LEAST_SEEDS
 from imprint.commands.study import PRELOAD, snakemake
 from imprint.errors import ImprintError
+from imprint.identity import Unit
 
 
 def main(argv: list[str]) -> int:
@@ -24,8 +27,8 @@ def main(argv: list[str]) -> int:
     units = list(plan.units.get("calibrate", {}).values())
     if not units:
         raise ImprintError(
-            f"study {plan.study.name}: nothing can be calibrated; config.yaml needs calibration:, a pool of seeds, and an "
-            "experiment needs at least 5 seeds"
+            f"study {plan.study.name}: nothing can be calibrated; config.yaml needs calibration:, a pool of replicas, and "
+            f"an experiment at least {LEAST_SEEDS} seeds"
         )
     missing = [unit.path for unit in units if not Path(unit.path).exists()]
     status = _make(plan.study.name, missing) if missing else 0
@@ -37,9 +40,7 @@ def _make(study: str, targets: list[str]) -> int:
         return subprocess.run(snakemake(study, targets), env={**os.environ, "IMPRINT_WARM": address}).returncode
 
 
-def _print(units: list) -> int:
-    from imprint.claims import trust
-
+def _print(units: list[Unit]) -> int:
     failed = 0
     for unit in units:
         found = trust.read(store.read(unit.path))

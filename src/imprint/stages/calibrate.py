@@ -7,7 +7,7 @@ import xarray as xr
 from imprint import store
 from imprint.claims.calibrate import calibrate
 from imprint.claims.pool import POOL, TWIN, Pool
-from imprint.claims.trust import figures
+from imprint.claims.rates import figures
 from imprint.stages.common import Job, job
 from imprint.stages.gather import collect
 
