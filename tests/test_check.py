@@ -373,3 +373,43 @@ def test_a_declared_deviation_is_positive(project, sd):
     project.claim["sd"] = sd
     with pytest.raises(StudyError, match=r"claims\.adam_is_better\.sd: .*greater than 0"):
         project.load()
+
+
+# ------------------------------------------------------ the pool of the calibration
+
+POOL = {
+    "task": {"name": "classification", "model": {"name": "mlp"}, "batch_size": 32},
+    "recipe": "plain",
+    "stop": {"epochs": 1},
+    "evaluate_every": 5,
+    "seeds": ["0-63"],
+    "measures": ["performance.test_loss"],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"recipe": "sgd"}, "recipe: 'sgd' has a search space; the replicas of a pool have one rate, in hyper"),
+        ({"recipe": "plan"}, r"recipes: 'plan' is not in recipes.yaml; did you mean 'plain'"),
+        (
+            {"measures": ["performance.tost_loss"]},
+            "'performance.tost_loss' is of no probe; did you mean 'performance.te",
+        ),
+        ({"measures": ["kurtosis.kurtosis"]}, "'kurtosis.kurtosis' has dimensions; take a measure with one value"),
+        ({"measures": ["agreement.agreement"]}, "'agreement' looks across recipes, of which a pool has one"),
+        ({"measures": ["performance.test_loss"] * 2}, r"measures \['performance.test_loss'\] are given twice"),
+        ({"seeds": ["0-31"]}, "32 seeds are too few to draw from; give at least 64"),
+        ({"seeds": ["0-63", 5]}, r"seeds \[5\] are given twice"),
+        ({"claims": {}}, "calibration.claims: unknown key"),
+    ],
+)
+def test_pools_that_are_refused(project, change, message):
+    project.config["calibration"] = {**POOL, **change}
+    with pytest.raises(StudyError, match=rf"config\.yaml: calibration.*{message}"):
+        project.load()
+
+
+def test_a_pool(project):
+    project.config["calibration"] = POOL
+    assert project.load().calibration.experiment.probe_options == {"performance": {}}

@@ -313,6 +313,38 @@ def test_recipes_of_a_broken_file(run, project):
     assert "recipes.yaml: adam.hyper: lr is -1.0; a learning rate is positive" in err
 
 
+def test_nothing_to_calibrate(run):
+    status, out, err = run("calibrate")
+    assert (status, out) == (1, "")
+    assert "study quick: nothing can be calibrated; config.yaml needs calibration:, a pool of replicas" in err
+
+
+def test_a_command_named_like_a_stage_is_the_stage_where_a_spec_is_given(run):
+    assert "usage: imprint calibrate [-h] [study]" in run("calibrate", "--help")[1]
+    assert "--out" in run("calibrate", "--spec", "{}", "--help")[1]
+
+
+@pytest.mark.parametrize(("value", "status"), [(0.05, 0), (0.3, 1)])
+def test_a_calibration_is_printed_and_its_failure_is_an_exit_code(run, project, value, status):
+    project.config["calibration"] = {
+        "task": project.toy["task"],
+        "recipe": "plain",
+        "stop": {"epochs": 1},
+        "evaluate_every": 5,
+        "seeds": ["0-63"],
+        "measures": ["performance.test_loss"],
+    }
+    project.toy["seeds"] = ["0-7"]
+    (unit,) = project.plan().units["calibrate"].values()
+    columns = {"check": "alike_false", "subject": "", "value": value, "lowest": -np.inf, "highest": 0.16, "mark": ""}
+    about = {"long_name": "x", "units": "1"}
+    figures = {name: ("figure", np.array([cell]), about) for name, cell in columns.items()}
+    store.write(xr.Dataset(figures), project.root / unit.path)
+    found, out, _ = run("calibrate")
+    assert found == status
+    assert f"  all measures: {value}, at most 0.16{': OUT OF RANGE' if status else ''}\n" in out
+
+
 def test_commands_and_stages_have_modules():
     for name in cli.STAGES:
         assert code_version.source_file(f"imprint.stages.{name}")

@@ -641,3 +641,76 @@ def test_a_figure_across_orders_is_drawn_once(project):
     project.toy["tasks"] = {"own": {}, "first": {"task": {"order": 3}}, "second": {"task": {"order": 4}}}
     project.toy["figure"] = "variance_shares"
     assert drawn() == (["toy.first"], "variance_shares")
+
+
+# ------------------------------------------------- the calibration of the judging
+
+POOL = {
+    "task": {"name": "classification", "limit": 100, "model": {"name": "mlp", "hidden": [4]}, "batch_size": 32},
+    "recipe": "plain",
+    "stop": {"epochs": 1},
+    "evaluate_every": 5,
+    "seeds": ["0-7", "8-63"],
+    "measures": ["performance.test_loss", "distance.distance"],
+}
+
+
+@pytest.fixture
+def calibrated(project):
+    """The example with a pool, and with as many seeds as a test needs."""
+    project.config["calibration"] = json.loads(json.dumps(POOL))
+    project.toy["seeds"] = ["0-7"]
+    return project
+
+
+def test_a_pool_is_a_cell_like_others_and_of_no_experiment(calibrated):
+    made = calibrated.plan()
+    (unit,) = made.units["calibrate"].values()
+    assert unit.spec["seeds"] == 8 and unit.spec["measures"] == POOL["measures"]
+    counts = {role: len(units) for role, units in unit.inputs.items()}
+    assert counts == {"pool": 2, "twin": 1} | {
+        f"{side}.{probe}": count for side, count in (("pool", 2), ("twin", 1)) for probe in ("performance", "distance")
+    }
+    own = {each.name for units in unit.inputs.values() for each in units}
+    assert own <= {name for stage in ("train", "probe") for name in made.units[stage]}
+    assert not own & {entry.unit.name for entry in made.entries}, "nothing of it is in the atlas"
+    (report,) = made.units["report"].values()
+    assert report.inputs["calibration"] == [unit]
+
+
+def test_the_twin_has_the_seeds_of_the_first_block_and_another_name(calibrated):
+    (unit,) = calibrated.plan().units["calibrate"].values()
+    (twin,), first = unit.inputs["twin"], unit.inputs["pool"][0]
+    assert twin.name != first.name and twin.inputs == first.inputs
+    assert {key: value for key, value in twin.spec.items() if key != "name"} == first.spec
+    assert first.spec["seeds"] == list(range(8))
+
+
+def test_each_number_of_seeds_is_calibrated_once(calibrated):
+    calibrated.experiments |= {
+        name: {**json.loads(json.dumps(calibrated.toy)), "seeds": [seeds]}
+        for name, seeds in (("same", "8-15"), ("more", "0-9"), ("few", "0-3"), ("many", "0-19"))
+    }
+    assert [unit.spec["seeds"] for unit in calibrated.plan().units["calibrate"].values()] == [8, 10]
+
+
+def test_a_calibration_depends_on_the_pool_and_the_judging_alone(calibrated, monkeypatch):
+    before = calibrated.plan()
+    calibrated.claim["expect"] = {"greater_by": 0.2}
+    calibrated.recipes["sgd"]["search"] = {"lr": [0.02, 1.0]}
+    assert "calibrate" not in new(before, calibrated.plan())
+    calibrated.config["calibration"]["measures"].pop()
+    assert new(before, calibrated.plan())["calibrate"] == 1
+    before = calibrated.plan()
+    real = code_version.closure
+    edited = lambda modules: {k: "0" * 64 if k == "imprint.claims.sides" else v for k, v in real(modules).items()}
+    monkeypatch.setattr(code_version, "closure", edited)
+    changed = new(before, calibrated.plan())
+    assert changed["calibrate"] == changed["claims"] == 1 and not {"train", "probe"} & set(changed)
+
+
+def test_without_a_pool_nothing_is_calibrated(project):
+    made = project.plan()
+    assert "calibrate" not in made.units
+    (report,) = made.units["report"].values()
+    assert "calibration" not in report.inputs

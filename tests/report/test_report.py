@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from imprint.claims.trust import Figure
 from imprint.figures import render, style
-from imprint.report import board, build, inline, protocol
+from imprint.report import board, build, calibration, inline, protocol
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 DRAWN = [
@@ -330,3 +331,65 @@ def test_the_commit_of_a_claim(study, figures, tmp_path):
 def test_power_in_words(row, words):
     nothing = {"detectable": float("nan"), "n_needed": float("nan"), "sd_from": "data", "unit": "nat"}
     assert board.power({"expect": "greater_by 0.1", **nothing, **row}) == words
+
+
+# ------------------------------------------------- how far to trust the page
+
+
+def calibrated(value=0.05):
+    """A calibration on 8 seeds with one bound figure and one that marks skewed rows."""
+    figures = [
+        Figure("alike_false", "", value, highest=0.16),
+        Figure("covered_alone", "normal", 0.9, lowest=0.84),
+        Figure("covered_alone", "exponential", 0.853, mark="skewed"),
+        Figure("covered_alone", "lognormal", 0.8, mark="skewed"),
+    ]
+    return [calibration.Calibration(8, figures, "results/store/calibrate/8_seeds-0123456789.zarr.zip")]
+
+
+def trusted(study, path, calibrations, claims=None):
+    """Text and words of a report with these calibrations."""
+    claims = study[1] if claims is None else claims
+    build.build(study[0], claims, list(study[2].values()), [], PROVENANCE, path, calibrations)
+    text = path.read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.problems == [] and set(page.targets) <= set(page.ids)
+    return text
+
+
+def test_the_page_says_what_the_calibration_found(study, tmp_path):
+    text = trusted(study, tmp_path / "r.html", calibrated())
+    assert "The judging was calibrated." in text and "The judging fails" not in text
+    assert "Verdicts on 8 seeds: all 2 figures are in their range" in text
+    assert "results/store/calibrate/8_seeds-0123456789.zarr.zip" in text
+    assert '<td class="number">0.05</td><td>at most 0.16</td>' in text
+
+
+def test_a_figure_out_of_its_range_is_an_alarm_above_the_verdicts(study, tmp_path):
+    text = trusted(study, tmp_path / "r.html", calibrated(0.3))
+    alarm = text.index("The judging fails its own calibration. Do not read the verdicts below as findings.")
+    assert alarm < text.index('class="claim"')
+    assert "8 seeds: all measures: 0.3, at most 0.16: OUT OF RANGE" in text
+    assert '<td class="number bad">0.3</td>' in text and "The judging was calibrated." not in text
+
+
+def test_a_page_without_calibration_says_so(written):
+    assert "The judging was not calibrated." in written
+
+
+def test_experiments_that_nothing_was_calibrated_for_are_named(study, tmp_path):
+    other = [calibration.Calibration(99, calibrated()[0].figures, "x.zarr.zip")]
+    text = trusted(study, tmp_path / "r.html", other)
+    for name, spec in study[2].items():
+        assert f"{name} ({len(spec['seeds'])})" in text
+
+
+def test_an_interval_that_is_not_exact_is_marked_with_the_coverage_measured(study, tmp_path):
+    claims = study[1].copy()
+    tested = claims.index[(claims["verdict"] != "untested") & (claims["kind"] == "claim")][0]
+    claims["flags"] = ""
+    claims.loc[tested, ["flags", "pairs_declared"]] = ["skewed", 8]
+    text = trusted(study, tmp_path / "r.html", calibrated(), claims)
+    assert text.count('skewed; the interval of such values held the truth in <a href="#trust">80 %</a>') == 1
+    claims.loc[tested, "pairs_declared"] = 7
+    assert "held the truth" not in trusted(study, tmp_path / "r.html", calibrated(), claims)

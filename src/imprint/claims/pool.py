@@ -12,6 +12,7 @@ import xarray as xr
 from imprint.claims.attainable import ALPHA
 from imprint.claims.evaluate import paired
 from imprint.claims.family import Row, judge
+from imprint.errors import ImprintError
 
 POOL, TWIN = "pool", "twin"
 ONE, OTHER = "one", "other"
@@ -45,6 +46,10 @@ def contrasts(measures: list[str], recipes: tuple[str, str], seeds: list[int]) -
     return {"name": POOL, "recipes": list(recipes), "seeds": seeds, "claims": claims, **cell}
 
 
+class PoolError(ImprintError):
+    """A pool from which nothing can be learned; the message says why and what to change."""
+
+
 @dataclass(frozen=True)
 class Pool:
     """The atlas of a pool: groups ``/pool/<probe>``, ``/pool/training`` and ``/pool/trace``.
@@ -56,6 +61,27 @@ class Pool:
 
     atlas: xr.DataTree
     measures: list[str]
+
+    def __post_init__(self):
+        """Refuse values that are missing or all the same.
+
+        Raises:
+            PoolError: naming the measure.
+        """
+        for measure in self.measures:
+            values = self.values(measure)
+            lost = np.flatnonzero(~np.isfinite(values))
+            if lost.size:
+                seeds = self.group("training")["seed"].values[lost].tolist()
+                raise PoolError(
+                    f"config.yaml: calibration: {measure} has no value at seeds {seeds}, which diverged or lack it; "
+                    "choose a smaller rate or another measure"
+                )
+            if np.ptp(values) == 0:
+                raise PoolError(
+                    f"config.yaml: calibration: {measure} is {values[0]:g} in every replica; choose a measure that "
+                    "differs from seed to seed"
+                )
 
     @property
     def replicas(self) -> int:

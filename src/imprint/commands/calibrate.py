@@ -27,8 +27,8 @@ def main(argv: list[str]) -> int:
     units = list(plan.units.get("calibrate", {}).values())
     if not units:
         raise ImprintError(
-            f"study {plan.study.name}: nothing can be calibrated; config.yaml needs calibration:, a pool of replicas, and "
-            f"an experiment at least {LEAST_SEEDS} seeds"
+            f"study {plan.study.name}: nothing can be calibrated; config.yaml needs calibration:, a pool of replicas, "
+            f"and an experiment at least {LEAST_SEEDS} seeds"
         )
     missing = [unit.path for unit in units if not Path(unit.path).exists()]
     status = _make(plan.study.name, missing) if missing else 0

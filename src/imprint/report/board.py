@@ -70,6 +70,7 @@ def cell(row: dict) -> dict:
         "family": int(row["family"]),
         "n": f"{int(row['n'])}/{int(row['pairs_declared'])}",
         "power": power(row),
+        "seeds": int(row["pairs_declared"]),
         "flags": [flag.strip() for flag in row["flags"].split(";") if flag.strip()],
     }
 

@@ -1,12 +1,13 @@
 """Build the report of a study: the verdicts first, then one section per experiment, then provenance."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
 import pandas as pd
 import xarray as xr
 
-from imprint.report import board, inline, protocol
+from imprint.report import board, calibration, inline, protocol
 
 STUDY = ("", None)  # the `experiment` of a figure that shows the whole study
 LAST = (
@@ -24,6 +25,7 @@ def build(
     figures: list[dict],
     provenance: dict,
     out: str | Path,
+    calibrations: Sequence[calibration.Calibration] = (),
 ) -> None:
     """Write the report as one HTML file that fetches nothing; equal inputs give equal bytes.
 
@@ -35,6 +37,7 @@ def build(
         provenance: what to print at the end; `study` and `plan` are printed at the top. A mapping becomes a
             table, a list of mappings a table with their keys as columns, a list one column.
         out: the file to write.
+        calibrations: what was found of the judging, one for each number of seeds.
 
     Raises:
         ValueError: if a claim or a figure belongs to an experiment that is not given.
@@ -50,6 +53,8 @@ def build(
             study=provenance.get("study", ""),
             plan=provenance.get("plan", ""),
             instrument=board.instrument(claims),
+            trust=calibration.section(calibrations, experiments),
+            marks=calibration.marks(calibrations),
             tally=board.tally(literature),
             tests=len(literature),
             statements=len(literature[["experiment", "claim"]].drop_duplicates()),

@@ -1,11 +1,13 @@
 """report: the study's page."""
 
 import importlib
+import json
 from pathlib import Path
 
 from imprint import store
-from imprint.claims import table
+from imprint.claims import table, trust
 from imprint.report.build import build
+from imprint.report.calibration import Calibration
 from imprint.stages.common import Job, job
 
 
@@ -16,8 +18,10 @@ def main(argv: list[str]) -> None:
     experiments = list(work.plan["experiments"].values())
     figures = [_figure(path) for path in work.inputs.get("figures", [])]
     work.out.parent.mkdir(parents=True, exist_ok=True)
+    calibrated = [_calibration(path) for path in work.inputs.get("calibration", [])]
+    content = (store.read_tree(atlas), table.read(claims), experiments, figures, provenance(work))
     with store.replacing(work.out) as scratch:
-        build(store.read_tree(atlas), table.read(claims), experiments, figures, provenance(work), scratch)
+        build(*content, scratch, calibrated)
 
 
 def _figure(path: Path) -> dict:
@@ -31,6 +35,11 @@ def _figure(path: Path) -> dict:
         "svg": path,
         "csv": path.with_suffix(".csv"),
     }
+
+
+def _calibration(path: Path) -> Calibration:
+    data = store.read(path)
+    return Calibration(json.loads(data.attrs["spec"])["seeds"], trust.read(data), str(path))
 
 
 def provenance(work: Job) -> dict:
