@@ -401,7 +401,7 @@ POOL = {
         ({"measures": ["performance.test_loss"] * 2}, r"measures \['performance.test_loss'\] are given twice"),
         ({"seeds": ["0-31"]}, "32 seeds are too few to draw from; give at least 64"),
         ({"seeds": ["0-63", 5]}, r"seeds \[5\] are given twice"),
-        ({"claims": {}}, "calibration.claims: unknown key"),
+        ({"claims": {}}, "claims: unknown key; allowed: evaluate_every, measures"),
     ],
 )
 def test_pools_that_are_refused(project, change, message):

@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     except ImprintError as error:
         print(f"imprint {name}: error: {error}", file=sys.stderr)
         return 1
-    print(f"imprint: no command {name!r}; {nearest(name, [*STAGES, *COMMANDS])}", file=sys.stderr)
+    print(f"imprint: no command {name!r}; {nearest(name, {*STAGES, *COMMANDS})}", file=sys.stderr)
     return 2
 
 

@@ -30,6 +30,13 @@ def test_the_pool_of_the_project(fresh):
     again = fresh.imprint("calibrate")
     assert "jobs" not in again.stdout and again.stdout.strip() in done.stdout, "it is there already"
 
+    fresh.study()
+    assert fresh.units()["train"] > 3 and fresh.units()["calibrate"] == 1
+    report = (fresh / "results/tiny/report.html").read_text()
+    assert "How far to trust this page" in report and "The judging was calibrated." in report
+    assert re.search(r"Verdicts on 8 seeds: all \d+ figures are in their range", report)
+
+    trained = fresh.units()["train"]
     pairing = "return _difference(*means) if len(means) == 2"
     fresh.replace(
         "src/imprint/claims/sides.py", pairing, "means[1:] = [np.roll(m, 1) for m in means[1:]]\n    " + pairing
@@ -38,4 +45,4 @@ def test_the_pool_of_the_project(fresh):
     assert broken.returncode == 1
     red = [line.strip() for line in broken.stdout.splitlines() if "OUT OF RANGE" in line]
     assert len(red) == len(pool["measures"]) and all("exactly 0" in line for line in red)
-    assert fresh.units()["train"] == 3, "nothing was trained again"
+    assert fresh.units()["train"] == trained, "nothing was trained again"
