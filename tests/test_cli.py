@@ -56,7 +56,11 @@ def stored(unit, root, **spec):
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("plam", "did you mean 'plan'"), ("reports", "did you mean 'report'"), ("zzz", "allowed: calibrate, claims, data")],
+    [
+        ("plam", "did you mean 'plan'"),
+        ("reports", "did you mean 'report'"),
+        ("zzz", "allowed: calibrate, claims, data"),
+    ],
 )
 def test_an_unknown_command(run, name, hint):
     status, out, err = run(name)
