@@ -319,10 +319,18 @@ def test_stop_rules(project, stop, message):
     refused(project, rf"toy\.yaml: stop\.steps.*{message}")
 
 
-@pytest.mark.parametrize("rule", [{}, {"step": 3, "train_loss": 0.1}])
-def test_snapshot_rules(project, rule):
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({}, r"a snapshot has no rule; give one of step, passes, train_loss, validation_loss, validation_accuracy"),
+        ({"step": 3, "train_loss": 0.1}, r"a snapshot has \['step', 'train_loss'\]; give one of step, passes"),
+        ({"passes": 0.0}, r"passes.*greater than 0"),
+        ({"validation_accuracy": 1.5}, r"validation_accuracy.*less than or equal to 1"),
+    ],
+)
+def test_snapshot_rules(project, rule, message):
     project.toy["snapshots"] = {"early": rule}
-    refused(project, r"toy\.yaml: snapshots\.early: give either step or train_loss")
+    refused(project, rf"toy\.yaml: snapshots\.early.*{message}")
 
 
 @pytest.mark.parametrize(

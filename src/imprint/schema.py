@@ -156,15 +156,23 @@ class Stop(Strict):
 
 
 class SnapshotRule(Strict):
-    """When weights are kept: at a step, or when the training loss first holds at two evaluations in a row."""
+    """When weights are kept: at a step, at the first evaluation after so many passes, or when a condition holds.
+
+    A loss at most, or an accuracy at least, the one given must hold at two evaluations in a row.
+    """
 
     step: Count | None = None
+    passes: Positive | None = None
     train_loss: Positive | None = None
+    validation_loss: Positive | None = None
+    validation_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> "SnapshotRule":
-        if (self.step is None) == (self.train_loss is None):
-            raise ValueError("give either step or train_loss")
+        rules = list(type(self).model_fields)
+        given = [name for name in rules if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a snapshot has {given or 'no rule'}; give one of {', '.join(rules)}")
         return self
 
 

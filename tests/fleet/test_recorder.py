@@ -182,6 +182,37 @@ def test_a_snapshot_at_a_loss_is_the_first_place_where_it_holds(noisy):
     assert (weights_of(found, 0, 0, "matched") == weights_of(solution, 0, 0, f"at_{expected}")).all()
 
 
+@pytest.mark.parametrize(
+    ("rule", "better"), [("validation_loss", np.less_equal), ("validation_accuracy", np.greater_equal)]
+)
+def test_a_snapshot_at_a_validation_metric_is_where_it_holds_twice(noisy, rule, better):
+    solution = noisy[0]
+    trace, places = solution[rule].values[0, 0], solution["step"].values
+    middle = float(np.median(trace))
+    holds = better(trace, middle)
+    expected = int(places[np.flatnonzero(holds[1:] & holds[:-1])[0] + 1])
+    assert 0 < expected < 120
+    plan = spec(SGD, stop={"steps": 120}, snapshots={"matched": {rule: middle}}, evaluate_every=2)
+    found = train(overlapping(), plan, [{"lr": RATE}], [0])
+    assert found["snapshot_step"].sel(snapshot="matched").item() == expected
+    assert (weights_of(found, 0, 0, "matched") == weights_of(solution, 0, 0, f"at_{expected}")).all()
+
+
+def test_equal_passes_are_fewer_steps_where_a_step_takes_more(noisy):
+    snapshots = {"paid": {"passes": 24.0}, "between": {"passes": 25.0}, "never": {"passes": 1000.0}}
+    sam = {**SGD, "perturbation": {"name": "sam", "rho": 0.05}}
+    plain, twice = (
+        train(
+            overlapping(), spec(recipe, stop={"steps": 60}, snapshots=snapshots, evaluate_every=4), [{"lr": RATE}], [0]
+        )
+        for recipe in (SGD, sam)
+    )
+    names = list(snapshots)
+    assert plain["snapshot_step"].sel(snapshot=names).values[0, 0].tolist() == [24, 28, -1]
+    assert twice["snapshot_step"].sel(snapshot=names).values[0, 0].tolist() == [12, 16, -1]
+    assert (weights_of(plain, 0, 0, "paid") == weights_of(noisy[0], 0, 0, "at_24")).all()
+
+
 @pytest.mark.parametrize("at_most", [{"steps": 30}, {"epochs": 5}])
 def test_a_loss_that_is_never_reached(at_most):
     stop = {"train_loss": 1e-9, "at_most": at_most}

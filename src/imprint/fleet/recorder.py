@@ -22,6 +22,8 @@ TRACE = {
     "path_length": ("sum of the norms of all updates", "1"),
 }
 IN_A_ROW = 2
+CONDITIONS = {"train_loss": torch.le, "validation_loss": torch.le, "validation_accuracy": torch.ge}
+PASSES_TOLERANCE = 1e-6  # passes are sums of thirds
 
 
 class Recorder:
@@ -30,7 +32,9 @@ class Recorder:
     Args:
         fleet: the fleet.
         stop: ``{"epochs": n}``, ``{"steps": n}``, or ``{"train_loss": x, "at_most": {"epochs": n}}``; per task.
-        snapshots: ``{name: {"step": n} | {"train_loss": x}}`` beyond init, the ends of tasks and branches, and final.
+        snapshots: ``{name: {rule: value}}`` beyond init, the ends of tasks and branches, and final. Rules: ``step``;
+            ``passes``, the first evaluation after so many; ``train_loss`` and ``validation_loss`` (at most) and
+            ``validation_accuracy`` (at least), which hold at two evaluations in a row.
         every: steps between evaluations.
         keep: what snapshots hold beside the weights: ``update`` (the last change of the weights) and
             ``optimizer_state`` (what the updates keep for every weight).
@@ -93,16 +97,21 @@ class Recorder:
         values = self._measure(delivered)
         self.rows.append({name: self._spread(value) for name, value in values.items()})
         self.evaluated.append(fleet.step_count)
-        loss = values["train_loss"]
         for name, entry in self.declared.items():
-            if "step" in entry:
-                self._keep(name, torch.full((len(fleet),), fleet.step_count == entry["step"]))
-            else:
-                self._keep(name, self._holds(name, loss <= entry["train_loss"]) & (self._missing(name)))
+            self._keep(name, self._due(name, entry, values))
         for number, (leaves, factors) in enumerate(fleet.branches, 1):
             if leaves == fleet.step_count:
                 self._keep_branch(f"branch_{number}", fleet.branch(factors))
-        self._finish_stages(loss, values["validation_accuracy"], delivered)
+        self._finish_stages(values["train_loss"], values["validation_accuracy"], delivered)
+
+    def _due(self, name: str, entry: dict, values: dict[str, Tensor]) -> Tensor:
+        """Return which of the replicas still training have come to a declared snapshot, ``[R]``."""
+        ((rule, value),) = entry.items()
+        if rule == "step":
+            return torch.full((len(self.fleet),), self.fleet.step_count == value)
+        if rule == "passes":
+            return (values["passes"] >= value - PASSES_TOLERANCE) & self._missing(name)
+        return self._holds(name, CONDITIONS[rule](values[rule], value)) & self._missing(name)
 
     def _keep_branch(self, name: str, side: Fleet) -> None:
         place, ids = self.names.index(name), side.ids
