@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imprint import code_version, plugins, preregistration
-from imprint.claims import deal
+from imprint.claims import deal, settings
 from imprint.errors import StudyError, nearest
 from imprint.identity import Unit, digest
 from imprint.recipes.names import modules as recipe_modules
@@ -28,7 +28,7 @@ LIBRARIES = {
     "gather": ("xarray",),
     "claims": ("numpy", "scipy"),
     "calibrate": ("numpy", "scipy", "xarray"),
-    "figure": ("matplotlib", "seaborn"),
+    "figure": ("matplotlib", "seaborn", "scikit-learn"),
     "report": ("jinja2",),
     "finding": ("jinja2",),
     "publish": (),
@@ -294,20 +294,32 @@ class Planner:
         return self.add(Unit("finding", f"{self.study.name}-{name}", spec, inputs, f"{self.study.name} {name}"))
 
     def figures(self) -> Iterator[tuple[plugins.Plugin, str]]:
-        """Yield each figure with the experiment that it shows; an empty name is the whole study.
-
-        A figure that says ``CROSSED`` is of an experiment whose tasks fix the order of the examples, drawn once.
-        """
+        """Yield each figure with the experiment that it shows; an empty name is the whole study."""
         for name in plugins.catalogue("figures"):
             figure = plugins.find("figures", name)
             if figure.literals["SCOPE"] == "study":
                 yield figure, ""
                 continue
             for experiment, content in self.study.experiments.items():
-                searched = content.search is not None or not figure.literals.get("SEARCH", False)
-                crossed = self.crossed(experiment) or not figure.literals.get("CROSSED", False)
-                if searched and crossed and set(figure.literals["PROBES"]) <= set(content.probe_options):
+                if self.shows(figure.literals, experiment, content):
                     yield figure, experiment
+
+    def shows(self, wants: dict, name: str, content: Experiment) -> bool:
+        """Return whether a figure is of an experiment, from what it says of itself.
+
+        One that says ``CROSSED`` is of an experiment whose tasks fix the order of the examples, drawn once; one that
+        says ``SETTINGS`` is of at least two optimizers with so many settings each, compared at a training loss, and
+        drawn once if the order is fixed.
+        """
+        first = self.crossed(name)
+        searched = content.search is not None or not wants.get("SEARCH", False)
+        crossed = first or not wants.get("CROSSED", False)
+        told = "SETTINGS" not in wants or (
+            (first or content.task.order is None)
+            and len(settings.by_optimizer(content.recipes, wants["SETTINGS"])) > 1
+            and settings.matched_loss({key: rule.model_dump() for key, rule in content.snapshots.items()}) != ""
+        )
+        return searched and crossed and told and set(wants["PROBES"]) <= set(content.probe_options)
 
     def crossed(self, experiment: str) -> bool:
         """Return whether this is the first of an experiment's tasks that fix the order of the examples."""

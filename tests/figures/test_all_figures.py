@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from imprint.claims import settings
 from imprint.figures import frames, render, style
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -43,7 +44,9 @@ def cases():
         for experiment, spec in specs.items():
             searched = spec["select"] or not getattr(module, "SEARCH", False)
             crossed = "order" in spec["task"] or not getattr(module, "CROSSED", False)
-            if searched and crossed and set(module.PROBES) <= set(spec["probes"]):
+            told = not hasattr(module, "SETTINGS") or settings.matched_loss(spec["snapshots"])
+            told = told and len(settings.by_optimizer(spec["recipes"], getattr(module, "SETTINGS", 1))) > 1
+            if searched and crossed and told and set(module.PROBES) <= set(spec["probes"]):
                 yield name, experiment
 
 

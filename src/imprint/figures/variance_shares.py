@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from imprint.claims import outliers
+from imprint.claims import outliers, settings
 from imprint.claims.shares import TERMS, Shares, shares
 from imprint.figures import frames, style
 from imprint.figures.imprint_map import measures
@@ -101,10 +101,8 @@ def rates(recipes: list[str]) -> list[list[str]]:
     >>> rates(["sgd_half", "adam_fast", "sgd_tenth", "adam_slow"])
     [['sgd_half', 'sgd_tenth'], ['adam_fast', 'adam_slow']]
     """
-    groups: dict[str, list[str]] = {}
-    for recipe in recipes:
-        groups.setdefault(recipe.partition("_")[0], []).append(recipe)
-    return list(groups.values()) if len({len(group) for group in groups.values()}) == 1 else []
+    groups = list(settings.by_optimizer(recipes).values())
+    return groups if len({len(group) for group in groups}) == 1 else []
 
 
 def array(values: xr.DataArray, groups: list[list[str]]) -> np.ndarray:
