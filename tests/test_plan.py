@@ -643,6 +643,41 @@ def test_a_figure_across_orders_is_drawn_once(project):
     assert drawn() == (["toy.first"], "variance_shares")
 
 
+@pytest.fixture
+def rates(project):
+    """Two optimizers at three rates each, compared at a training loss."""
+    slow, fast = (["plain", "plain_fast", "plain_slow"], ["adam", "adam_fast", "adam_slow"])
+    for names in (slow, fast):
+        for name in names[1:]:
+            project.recipes[name] = {**project.recipes["plain"], "hyper": {"lr": 0.01 * len(name)}}
+    project.claim["contrast"] = ["adam", "plain"]
+    project.toy.update(recipes=[*slow, *fast], snapshots={"matched": {"train_loss": 0.5}})
+    return project
+
+
+def told(project):
+    figures = [unit.spec for unit in project.plan().units["figure"].values()]
+    return [spec["experiment"] for spec in figures if spec["figure"] == "which_optimizer"]
+
+
+def test_optimizers_with_settings_at_equal_loss_are_told_apart(rates):
+    assert told(rates) == ["toy"]
+    rates.toy["snapshots"] = {"early": {"step": 5}}
+    assert told(rates) == []
+
+
+def test_too_few_settings_tell_nothing(rates):
+    rates.toy["recipes"].remove("adam_slow")
+    assert told(rates) == []
+
+
+def test_orders_are_told_from_together(rates):
+    for claim in rates.toy["claims"].values():
+        claim["task"] = "all"
+    rates.toy["tasks"] = {"own": {}, "first": {"task": {"order": 3}}, "second": {"task": {"order": 4}}}
+    assert told(rates) == ["toy.own", "toy.first"]
+
+
 # ------------------------------------------------- the calibration of the judging
 
 POOL = {

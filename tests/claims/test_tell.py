@@ -104,27 +104,23 @@ def test_optimizers_that_are_alike_are_taken_for_one_another():
     share = []
     for draw in range(10):
         random = np.random.default_rng(draw)
-        place = 6 * np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]])
+        place = 14 * np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]])
         runs = made(random, 3, effect=lambda optimizer_N, _, place=place: place[optimizer_N])
         counts = tell.trial(runs, draws=1).counts_PP
-        assert counts[0, 0] == 54 and counts[1:, 0].sum() <= 2  # of 108
+        assert counts[0, 0] == 54 and counts[1:, 0].sum() == 0
         share.append(counts[1:, 1:].trace() / 108)
     assert abs(np.mean(share) - 0.5) < 4 * np.std(share, ddof=1) / np.sqrt(10)
 
 
 def test_memorized_settings_do_not_help():
-    both, seeds_only, p_seed = [], [], []
+    both, seeds_only = [], []
     for draw in range(40):
         random = np.random.default_rng(draw)
         runs = made(random, seeds=8, orders=1, labels=24, effect=memories(random))
-        found = tell.trial(runs, draws=19)
-        both.append(found.accuracy)
-        p_seed.append(found.p_seed)
+        both.append(tell.trial(runs, draws=1).accuracy)
         seeds_only.append(tell.trial(runs, unseen_setting=False, draws=1).accuracy)
     assert np.mean(seeds_only) > 0.95
     assert abs(np.mean(both) - 0.25) < 4 * np.std(both, ddof=1) / np.sqrt(40)
-    # alike in all seeds, so an accuracy above chance by luck is one in every seed: why there is a second p
-    assert np.mean(np.array(p_seed) <= 0.05) > 0.15
 
 
 @pytest.mark.slow
@@ -141,12 +137,15 @@ def test_p_is_uniform_where_there_is_nothing_to_tell():
 
 
 @pytest.mark.slow
-def test_p_within_settings_is_never_smaller_than_uniform_where_settings_are_memorized():
-    p = []
+def test_where_settings_are_memorized_p_within_settings_holds_and_p_within_seeds_does_not():
+    found = []
     for draw in range(100):
         random = np.random.default_rng(draw)
-        p.append(tell.trial(made(random, seeds=4, orders=1, labels=8, effect=memories(random, labels=8))).p_setting)
-    assert_never_smaller(p)
+        runs = made(random, seeds=8, orders=1, labels=8, effect=memories(random, labels=8))
+        found.append(tell.trial(runs, draws=199))
+    assert_never_smaller([each.p_setting for each in found])
+    # what a setting leaves is alike in all seeds, so luck with few settings is luck in every seed
+    assert np.mean([each.p_seed <= 0.05 for each in found]) > 0.12
 
 
 def assert_never_smaller(p):

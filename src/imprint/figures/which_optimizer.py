@@ -62,7 +62,7 @@ def _rows(atlas: xr.DataTree, experiment: dict) -> Iterator[dict]:
     snapshot = settings.matched_loss(experiment.get("snapshots", {}))
     every = runs(atlas, experiment, list(groups.values()), snapshot) if groups and snapshot else None
     if every is None or not every.x_NF.size:
-        yield {"kind": "untold", "name": "no optimizer has enough settings that were measured at equal training loss"}
+        yield {"kind": "untold", "name": "no optimizer has enough settings at equal loss"}
         return
     for place, optimizer in enumerate(groups):
         lost = ~every.reached_N[every.optimizer_N == place]
