@@ -125,6 +125,33 @@ def test_runs_that_miss_the_loss_are_counted_and_told():
     assert "Too few settings: muon_slow." in words and "rate and steps: path_length.path_length" in words
 
 
+def test_an_optimizer_that_never_reaches_the_loss_is_dropped_as_a_whole():
+    changed = atlas()
+    for order in range(4):
+        steps = changed[f"runs.order_{order}/training"]["snapshot_step"]
+        steps.loc[{"recipe": RECIPES[3:6], "snapshot": "matched_loss"}] = -1
+    table = which_optimizer.data(changed, None, SPEC)
+    assert of(table, "dropped").loc["momentum", ["value", "runs"]].tolist() == [60, 60]
+    assert of(table, "taken").index.tolist() == ["sgd", "sgd", "adam", "adam"]
+    assert of(table, "accuracy").loc["kept", ["value", "chance"]].tolist() == [1.0, 0.5]
+
+
+def test_optimizers_may_have_unequally_many_settings():
+    recipes = [*RECIPES, "adam_highest"]
+    table = which_optimizer.data(atlas(recipes), None, SPEC | {"recipes": recipes})
+    assert of(table, "dropped")["runs"].tolist() == [60, 60, 80]
+    assert of(table, "taken").loc["adam", "value"].tolist() == [0, 0, 80]
+
+
+def test_a_probe_without_the_snapshot_is_named_as_lacking():
+    changed = atlas()
+    for order in range(4):
+        name = f"runs.order_{order}/performance"
+        changed[name] = changed[name].to_dataset().sel(snapshot=["init", "final"])
+    left = of(which_optimizer.data(changed, None, SPEC), "lacking")
+    assert left.index.tolist() == ["performance.test_loss", "performance.train_loss"]
+
+
 def test_a_measure_that_many_runs_lack_is_left_out_and_named(example):
     changed = atlas()
     for order in range(4):

@@ -26,14 +26,14 @@ stop:
   steps: {epochs: 40}
 evaluate_every: 2
 snapshots:
-  matched_loss: {train_loss: 0.7}
+  matched_loss: {train_loss: 1.0}
 seeds: ["0-2"]
 probes:
   sparsity: {}
   path_length: {}
 claims: {}
 """
-RATES = {"sgd": ("SGD", (0.1, 0.2, 0.4)), "adam": ("Adam", (0.005, 0.01, 0.02))}
+RATES = {"sgd": ("SGD", (0.3, 0.5, 0.8)), "adam": ("Adam", (0.005, 0.01, 0.02))}
 
 
 def test_from_an_experiment_to_the_report(fresh):

@@ -66,7 +66,7 @@ def balanced_accuracy(label_BN: np.ndarray, predicted_BN: np.ndarray) -> np.ndar
     """
     right_BN = label_BN == predicted_BN
     own = [label_BN == label for label in np.unique(label_BN)]
-    return np.mean([(right_BN & own_BN).sum(1) / own_BN.sum(1) for own_BN in own], 0)
+    return np.mean([(right_BN & own_BN).sum(1) / np.maximum(own_BN.sum(1), 1) for own_BN in own], 0)
 
 
 def confusion(label_N: np.ndarray, predicted_N: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import functools
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,8 @@ SETS = {
 }
 SHOWN = 16  # probes, at most; all are in the table
 COLUMNS = ["kind", "name", "other", "value", "low", "high", "chance", "p_seed", "p_setting", "runs", "features"]
-SOLUTION, DROP = "#1f5fae", "#d9822b"
+SOLUTION = "#1f5fae"
+DROP = "#d9822b"
 
 
 def data(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> pd.DataFrame:
@@ -70,16 +72,17 @@ def _rows(atlas: xr.DataTree, experiment: dict) -> Iterator[dict]:
     reached = every.some(every.reached_N)
     lacking = ~reached.measured_F
     yield from ({"kind": "lacking", "name": name, "features": n} for name, n in _counted(reached.measure_F[lacking]))
-    yield from _told(reached.features(~lacking), list(groups))
+    present, place_N = np.unique(reached.optimizer_N, return_inverse=True)
+    told = replace(reached.features(~lacking), optimizer_N=place_N)
+    yield from _told(told, [list(groups)[place] for place in present])
 
 
 def _told(reached: Runs, optimizers: list[str]) -> Iterator[dict]:
     """Rows of what is found in runs that are there, of measures that are there."""
     out = rate_and_steps.excluded(reached) if reached.x_NF.size else np.zeros(0, bool)
     kept = reached.features(~out)
-    reason = unfit(kept)
-    if reason:
-        yield {"kind": "untold", "name": reason}
+    if unfit(kept):
+        yield {"kind": "untold", "name": unfit(kept)}
         return
     yield {"kind": "imputed", "value": int(np.isnan(kept.x_NF).sum()), "features": kept.x_NF.size}
     explained = rate_and_steps.explained(reached)
@@ -151,20 +154,21 @@ def runs(atlas: xr.DataTree, experiment: dict, groups: list[list[str]], snapshot
 def _at(atlas: xr.DataTree, tasks: list[str], recipes: list[str], snapshot: str, probe: str) -> dict[str, xr.DataArray]:
     """Return the measures of a probe at a snapshot, dims ``(recipe, seed, task, ...)``."""
     found = {name: frames.group(atlas, name, probe) for name in tasks}
-    parts = {name: data.reindex(recipe=recipes) for name, data in found.items() if data is not None}
+    parts = {name: data for name, data in found.items() if data is not None}
     if not parts or len(parts) < len(tasks):
         return {}
     whole = xr.concat(parts.values(), pd.Index(list(parts), name="task"), join="outer", data_vars="all")
     kept = {name: values for name, values in whole.data_vars.items() if {*frames.KEYS} <= set(values.dims)}
-    read = {name: _selected(v.isel(stop=0).sel(snapshot=snapshot)) for name, v in kept.items()}
-    return {name: values.transpose("recipe", "seed", "task", ...) for name, values in read.items()}
+    read = {name: _selected(values.isel(stop=0)) for name, values in kept.items()}
+    there = {name: values.reindex(recipe=recipes, snapshot=[snapshot]) for name, values in read.items()}
+    return {name: v.isel(snapshot=0).transpose("recipe", "seed", "task", ...) for name, v in there.items()}
 
 
 def _selected(values: xr.DataArray) -> xr.DataArray:
     """Read recipes at their first selection; those without a search have the selection "fixed" alone."""
     first = values.isel(select=0, drop=True)
-    searched = "fixed" in values["select"].values
-    return first.fillna(values.sel(select="fixed", drop=True)) if searched else first
+    fixed = "fixed" in values["select"].values
+    return first.fillna(values.sel(select="fixed", drop=True)) if fixed else first
 
 
 @style.styled
