@@ -100,6 +100,14 @@ def test_a_planted_signal_is_found_and_is_its_probes():
     assert alone["second"] > 0.9 and max(alone["first"], alone["third"]) < 0.45
 
 
+def test_p_within_settings_knows_how_few_arrangements_there_are():
+    random = np.random.default_rng(4)
+    found = tell.trial(made(random, 2, effect=levels(random, 2, size=14.0)), draws=999)
+    # two names in three settings: 8 arrangements, of which two are the true one and its mirror image
+    assert found.accuracy == 1 and found.p_seed == pytest.approx(2 / 2**6, abs=4 * np.sqrt(0.03 / 999))
+    assert found.p_setting == pytest.approx(0.25, abs=4 * np.sqrt(0.19 / 999))
+
+
 def test_optimizers_that_are_alike_are_taken_for_one_another():
     share = []
     for draw in range(10):
