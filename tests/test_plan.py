@@ -627,20 +627,19 @@ def test_an_order_is_part_of_what_is_trained_and_of_nothing_else(project):
     assert names(project.plan()) == names(before)
 
 
-def test_a_figure_across_orders_is_drawn_once(project):
+def test_a_figure_of_tasks_is_drawn_once_for_those_that_share_a_design(project):
     def drawn():
-        made = project.plan()
-        figures = [unit.spec for unit in made.units["figure"].values()]
-        (finding,) = made.units["finding"].values()
-        places = [spec["experiment"] for spec in figures if spec["figure"] == "variance_shares"]
-        return places, finding.spec["figure"]
+        figures = [unit.spec for unit in project.plan().units["figure"].values()]
+        return [(spec["experiment"], spec["tasks"]) for spec in figures if spec["figure"] == "variance_shares"]
 
-    assert drawn()[0] == []  # every replica has an order of its own
+    assert drawn() == [("toy", ["toy"])]
     for claim in project.toy["claims"].values():
         claim["task"] = "all"
     project.toy["tasks"] = {"own": {}, "first": {"task": {"order": 3}}, "second": {"task": {"order": 4}}}
     project.toy["figure"] = "variance_shares"
-    assert drawn() == (["toy.first"], "variance_shares")
+    assert drawn() == [("toy.own", ["toy.own"]), ("toy.first", ["toy.first", "toy.second"])]
+    (finding,) = project.plan().units["finding"].values()
+    assert finding.spec["figure"] == "variance_shares"
 
 
 @pytest.fixture

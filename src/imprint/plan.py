@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imprint import code_version, plugins, preregistration
-from imprint.claims import deal, settings
+from imprint.claims import deal, design, settings
 from imprint.errors import StudyError, nearest
 from imprint.identity import Unit, digest
 from imprint.recipes.names import modules as recipe_modules
@@ -293,6 +293,11 @@ class Planner:
         inputs = {"claims": [claims], "figures": [figure]}
         return self.add(Unit("finding", f"{self.study.name}-{name}", spec, inputs, f"{self.study.name} {name}"))
 
+    @functools.cached_property
+    def resolved(self) -> dict[str, dict]:
+        """All experiments as figures read them."""
+        return {key: resolve(key, content) for key, content in self.study.experiments.items()}
+
     def figures(self) -> Iterator[tuple[plugins.Plugin, str]]:
         """Yield each figure with the experiment that it shows; an empty name is the whole study."""
         for name in plugins.catalogue("figures"):
@@ -307,31 +312,26 @@ class Planner:
     def shows(self, wants: dict, name: str, content: Experiment) -> bool:
         """Return whether a figure is of an experiment, from what it says of itself.
 
-        One that says ``CROSSED`` is of an experiment whose tasks fix the order of the examples, drawn once; one that
-        says ``SETTINGS`` is of at least two optimizers with so many settings each, compared at a training loss, and
-        drawn once if the order is fixed.
+        One with the scope ``tasks`` is drawn once for the tasks that share a design, named by the first. One that says
+        ``SETTINGS`` is of at least two optimizers with so many settings each, compared at a training loss, and drawn
+        once if the order is fixed.
         """
-        first = self.crossed(name)
         searched = content.search is not None or not wants.get("SEARCH", False)
-        crossed = first or not wants.get("CROSSED", False)
+        shown = wants["SCOPE"] != "tasks" or design.drawn(self.resolved, name)
         told = "SETTINGS" not in wants or (
-            (first or content.task.order is None)
+            (content.task.order is None or design.related(self.resolved, name)[0] == name)
             and len(settings.by_optimizer(content.recipes, wants["SETTINGS"])) > 1
             and settings.matched_loss({key: rule.model_dump() for key, rule in content.snapshots.items()}) != ""
         )
-        return searched and crossed and told and set(wants["PROBES"]) <= set(content.probe_options)
-
-    def crossed(self, experiment: str) -> bool:
-        """Return whether this is the first of an experiment's tasks that fix the order of the examples."""
-        family = experiment.partition(".")[0]
-        fixed = (key for key, content in self.study.experiments.items() if content.task.order is not None)
-        return next((key for key in fixed if key.partition(".")[0] == family), "") == experiment
+        return searched and shown and told and set(wants["PROBES"]) <= set(content.probe_options)
 
     def figure(self, figure: plugins.Plugin, experiment: str, atlas: Unit, claims: Unit) -> Unit:
         """Plan one figure of one experiment, or of the study."""
         chosen = [experiment] if experiment else list(self.study.experiments)
-        content = digest([resolve(key, self.study.experiments[key]) for key in chosen])
+        tasks = design.related(self.resolved, experiment) if figure.literals["SCOPE"] == "tasks" else []
+        content = digest([self.resolved[key] for key in tasks or chosen])
         spec = {"figure": figure.name, "experiment": experiment, "content": content}
+        spec |= {"tasks": tasks} if tasks else {}
         spec = self.coded("figure", spec, (figure.module,))
         prefix = f"{experiment or self.study.name}-{figure.name}"
         inputs = {"atlas": [atlas], "claims": [claims]}

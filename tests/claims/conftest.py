@@ -1,10 +1,15 @@
 """A small atlas, built from the values that a test knows."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from imprint.claims.evaluate import evaluate
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 def small_atlas(values, *, status=None, select=("best",), snapshots=("init", "final"), recipes, seeds, edge=None):

@@ -1,109 +1,105 @@
-r"""Where the variance of a measurement comes from: components of a balanced crossed design, as shares of their sum.
+"""Where the variance of a measurement comes from: the components of variance of a design, as shares of their sum.
 
-A term is a set of axes. Its effect is the mean over all other axes, less the effects of the terms inside it, its mean
-square the sum of squared effects over all N cells per degree of freedom, and
-
-.. math:: E[MS_t] = \sum_{v \supseteq t} \frac{N}{n_v} \sigma^2_v, \qquad n_v = \prod_{a \in v} n_a,
-
-which is solved for the components (Searle, Casella and McCulloch 1992, chapter 4). Optimizers and rates are the ones at
-hand: what is called their component is their variance, with n - 1 as the divisor, less what seeds add to it.
+Tasks, optimizers and settings are the ones at hand: what is called their component is their variance, with n - 1 as the
+divisor, less what seeds add to it. Seeds are drawn from all that could have been.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
+from imprint.claims import anova, generalized, reml
+from imprint.claims.design import LEAST_SEEDS, RECIPE, Design
 from imprint.claims.signflip import ROUNDING
 
-AXES = "prio"  # optimizer, rate, seed of the initial weights, seed of the order
-TERMS = {
-    "optimizer": "p",
-    "rate": "pr",  # within the optimizer: no rate is common to two
-    "init": "i",
-    "order": "o",
-    "init x order": "io",
-    "optimizer x init": "pi",
-    "optimizer x order": "po",
-    "rate x init": "pri",
-    "rate x order": "pro",
-    "optimizer x init x order": "pio",
-    "residual": "prio",  # rate x init x order, and what differs between equal runs
-}
-RESAMPLED = "io"
-LEAST_SEEDS = 3
-DRAWS = 999
-RESAMPLING_SEED = 20251
+LEAST_PRESENT = 0.8
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Shares of the terms and how sure they are, each of shape ``(T,)``, and in words why there may be none.
+    """Shares of the terms and how sure they are, each of shape ``(T,)``, and in words how they came about.
 
     Attributes:
-        component: of variance, in the squared unit of the measure; its estimate can be below 0.
+        component: of variance, in the squared unit of the measure.
         share: of the sum of components, those below 0 taken as 0.
-        low, high: ends of the 95 % interval of the share.
-        reason: empty, or why shares are NaN.
+        low, high: ends of the 95 % interval of the share; NaN where replicas are missing or an axis has two seeds.
+        method: ``REML``, ``ANOVA``, or empty where there are no shares.
+        reason: why shares are NaN or some replicas are not in them, else empty.
     """
 
     component: np.ndarray
     share: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    method: str
     reason: str
 
 
-def shares(y_PRIO: np.ndarray) -> Shares:
-    """Return the shares of variance of a measurement, with percentile intervals.
+def shares(y: np.ndarray, design: Design, planned: int | None = None) -> Shares:
+    """Return the shares of variance of a measurement.
 
-    Both kinds of seeds are drawn anew with replacement (Owen 2007, doi 10.1214/07-AOAS122), optimizers and rates stay.
-    A draw's components are freed of what repeated seeds do to them, see :func:`repeated`, and the tails are those of
-    :func:`expanded`. With 8 x 6 seeds the intervals then hold the true share in 93 to 100 % of normal data, and of
-    exponentially distributed effects in 82 to 100 %, least often for init and order alone; so the others are wider than
-    they need to be.
+    The components are those of restricted maximum likelihood, also where some replicas are missing, up to a fifth. In a
+    complete design in which the likelihood has no maximum, they are those of the analysis of variance, which can be
+    below 0. Intervals are the same for both, see :mod:`imprint.claims.generalized`.
 
     Args:
-        y_PRIO: one value for each of P optimizers, R rates of each, I initial weights and O orders.
+        y: one value, or NaN, for each cell of the design: shape ``(*axes)``.
+        design: of the axes of y.
+        planned: how many values there would be if none were missing; those of y if left out.
 
-    >>> p, r, i, o = np.ogrid[:2, :2, :3, :3]
-    >>> found = shares(10.0 * p + 0 * (r + i + o))
-    >>> dict(zip(TERMS, found.share.round(6).tolist()))["optimizer"]
-    1.0
+    >>> optimizer, seed = np.ogrid[:2, :3]
+    >>> found = shares(10.0 * optimizer + seed + (optimizer * seed) % 2, Design(("optimizer", "seed")))
+    >>> found.method, found.share.round(3).tolist()
+    ('REML', [0.979, 0.018, 0.003])
     """
-    nothing = np.full(len(TERMS), np.nan)
-    reason = unfit(y_PRIO)
-    if reason:
-        return Shares(nothing, nothing, nothing, nothing, reason)
-    component_T = components(y_PRIO)
-    low_T, high_T = nothing, nothing
-    if min(y_PRIO.shape[2:]) >= LEAST_SEEDS:
-        drawn_BT = components(resampled(y_PRIO, DRAWS)) @ np.linalg.inv(repeated(y_PRIO.shape)).T
-        tail = expanded(0.025, min(y_PRIO.shape[2:]))
-        low_T, high_T = np.nanquantile(normalized(drawn_BT), [tail, 1 - tail], axis=0)
-    return Shares(component_T, normalized(component_T), low_T, high_T, "")
+    count = np.isfinite(y).sum()
+    planned = planned or y.size
+    reason = f"{planned - count} of {planned} replicas have no value" if count < planned else ""
+    stop = unfit(y, design) or (reason if count < LEAST_PRESENT * planned else "")
+    if stop:
+        return none(design, stop)
+    complete = bool(count == y.size)
+    component_T, method = (reml.balanced if complete else reml.dense)(y, design), "REML"
+    if component_T is None and not complete:
+        return none(design, f"{reason}, and the likelihood of the others has no single maximum")
+    if component_T is None:
+        component_T, method = anova.components(y, design), "ANOVA"
+    low_T, high_T = interval(y, design) if complete else none(design, "").component[None].repeat(2, 0)
+    return Shares(component_T, normalized(component_T), low_T, high_T, method, reason)
 
 
-def expanded(tail: float, n: int) -> float:
-    r"""Return the tail of a percentile interval that is as wide as Student's, from n levels (Hesterberg 2015).
+def none(design: Design, reason: str) -> Shares:
+    """Return no shares, with the reason."""
+    nothing_T = np.full(len(design.terms), np.nan)
+    return Shares(nothing_T, nothing_T, nothing_T, nothing_T, "", reason)
 
-    .. math:: \Phi\left(\sqrt{n / (n - 1)}\, t_{tail, n - 1}\right)
 
-    >>> round(expanded(0.025, 6), 4), round(expanded(0.025, 10**6), 4)
-    (0.0024, 0.025)
+def unfit(y: np.ndarray, design: Design) -> str:
+    """Return why no shares can be told of these values, in words; empty if they can."""
+    seeds = tuple(place for place, axis in enumerate(design.axes) if axis in design.seeds)
+    recipes = tuple(place for place, axis in enumerate(design.axes) if axis in RECIPE)
+    there = np.isfinite(y)
+    if not seeds or not recipes:
+        return "values of two recipes and of two seeds are needed"
+    if there.sum() > reml.LARGEST and not there.all():
+        return f"replicas are missing, and {there.sum()} values are too many for the likelihood without them"
+    rounding = ROUNDING * np.abs(y[there]).max()
+    if np.ptp(y[there]) <= rounding:
+        return "constant"
+    task = "task and " if "task" in design.axes else ""
+    if spread(y, seeds) <= rounding:
+        return f"set by {task}recipe alone: the same for every seed"
+    return f"set by {task}seed alone: the same for every recipe" if spread(y, recipes) <= rounding else ""
+
+
+def spread(y: np.ndarray, axes: tuple[int, ...]) -> float:
+    """Return the largest difference of values that differ in their place on ``axes`` alone.
+
+    >>> spread(np.array([[1.0, 4.0], [np.nan, 8.0]]), (0,)), spread(np.array([[1.0, 4.0], [np.nan, 8.0]]), (1,))
+    (4.0, 3.0)
     """
-    return float(stats.norm.cdf(math.sqrt(n / (n - 1)) * stats.t.ppf(tail, n - 1)))
-
-
-def unfit(y_PRIO: np.ndarray) -> str:
-    """Return why there are no shares, in words; empty if there are."""
-    missing = int((~np.isfinite(y_PRIO)).sum())
-    if min(y_PRIO.shape) < 2:
-        return "optimizers x rates x inits x orders must be 2 each, and are " + " x ".join(map(str, y_PRIO.shape))
-    if missing:
-        return f"{missing} of {y_PRIO.size} replicas have no value"
-    return "constant" if np.ptp(y_PRIO) <= ROUNDING * np.abs(y_PRIO).max() else ""
+    low, high = (np.where(np.isfinite(y), y, end) for end in (np.inf, -np.inf))
+    return float((high.max(axes) - low.min(axes)).max())
 
 
 def normalized(component_T: np.ndarray) -> np.ndarray:
@@ -113,67 +109,9 @@ def normalized(component_T: np.ndarray) -> np.ndarray:
     return np.divide(positive_T, total, out=np.full(positive_T.shape, np.nan), where=total > 0)
 
 
-def components(y: np.ndarray, terms: dict[str, str] = TERMS, axes: str = AXES) -> np.ndarray:
-    """Return the components of variance ``(..., T)`` of ``terms`` in values of shape ``(..., *axes)``.
-
-    The last term holds all axes: it is the residual.
-
-    >>> components(np.array([[1.0, 2.0], [3.0, 8.0]]), {"init": "i", "order": "o", "residual": "io"}, "io").tolist()
-    [6.0, 2.5, 4.0]
-    """
-    shape = y.shape[y.ndim - len(axes) :]
-    return mean_squares(y, terms, axes) @ np.linalg.inv(expected(shape, terms, axes)).T
-
-
-def mean_squares(y: np.ndarray, terms: dict[str, str] = TERMS, axes: str = AXES) -> np.ndarray:
-    """Return the mean square ``(..., T)`` of each term; terms inside another stand before it.
-
-    The squared means of a term, summed over cells, hold the squares of the terms inside it, which are taken off: in a
-    balanced design effects are orthogonal.
-    """
-    places = {axis: place - len(axes) for place, axis in enumerate(axes)}
-    every = tuple(places.values())
-    size = {axis: y.shape[place] for axis, place in places.items()}
-    centred = y - y.mean(every, keepdims=True)
-    squares, freedom = {}, {"": 1}
-    for term in terms.values():
-        others = tuple(place for axis, place in places.items() if axis not in term)
-        cells = math.prod(size[axis] for axis in axes if axis not in term)
-        whole = cells * np.square(centred.mean(others)).sum(tuple(range(-len(term), 0)))
-        squares[term] = whole - sum(squares[other] for other in squares if set(other) < set(term))
-        levels = math.prod(size[axis] for axis in term)
-        freedom[term] = levels - sum(freedom[other] for other in freedom if set(other) < set(term))
-    return np.stack([squares[term] / freedom[term] for term in terms.values()], -1)
-
-
-def expected(shape: tuple[int, ...], terms: dict[str, str] = TERMS, axes: str = AXES) -> np.ndarray:
-    """Return the coefficient ``(T, T)`` of each component (column) in each expected mean square (row)."""
-    size = dict(zip(axes, shape, strict=True))
-    times = [math.prod(size[axis] for axis in axes if axis not in term) for term in terms.values()]
-    return np.array(
-        [[n * (set(t) <= set(v)) for v, n in zip(terms.values(), times, strict=True)] for t in terms.values()]
-    )
-
-
-def resampled(y_PRIO: np.ndarray, draws: int) -> np.ndarray:
-    """Return ``(B, P, R, I, O)`` with both kinds of seeds drawn with replacement, from a fixed stream."""
-    random = np.random.default_rng(RESAMPLING_SEED)
-    init_BI, order_BO = (random.integers(size, size=(draws, size)) for size in y_PRIO.shape[2:])
-    return np.moveaxis(y_PRIO[:, :, init_BI[:, :, None], order_BO[:, None, :]], 2, 0)
-
-
-def repeated(shape: tuple[int, ...], terms: dict[str, str] = TERMS, axes: str = AXES) -> np.ndarray:
-    r"""Return the matrix ``(T, T)`` that takes components to their means over all draws of seeds with replacement.
-
-    Two of a draw's n levels are the same one with probability 1/n, and what they share then counts for the term without
-    that axis: the entry from term v to t is 0 unless t is v less some resampled axes, and else
-
-    .. math:: \prod_{a \in t} (1 - 1/n_a) \prod_{a \in v \setminus t} 1/n_a \quad \text{over resampled axes } a.
-    """
-    same = {axis: 1 / size for axis, size in zip(axes, shape, strict=True) if axis in RESAMPLED}
-    entries = np.zeros((len(terms), len(terms)))
-    for row, t in enumerate(terms.values()):
-        for column, v in enumerate(terms.values()):
-            if set(t) <= set(v) and set(v) - set(t) <= set(same):
-                entries[row, column] = math.prod(1 - same[a] if a in t else same[a] for a in v if a in same)
-    return entries
+def interval(y: np.ndarray, design: Design) -> np.ndarray:
+    """Return the ends ``(2, T)`` of the 95 % intervals of the shares, NaN if an axis has fewer than three seeds."""
+    levels = [size for axis, size in zip(design.axes, y.shape, strict=True) if axis in design.seeds]
+    if min(levels) < LEAST_SEEDS:
+        return np.full((2, len(design.terms)), np.nan)
+    return np.nanquantile(normalized(generalized.components(y, design)), [0.025, 0.975], axis=0)

@@ -38,7 +38,7 @@ def render(
     png_path: str | Path,
     csv_path: str | Path | None = None,
 ) -> None:
-    """Draw figure `name` of one experiment (or of the study: a list of them) and write its files.
+    """Draw figure `name` of one experiment (or of its tasks, or of the study: a list of them) and write its files.
 
     Equal inputs give equal bytes. A module's `data` is what its figure shows, as a tidy frame.
     """

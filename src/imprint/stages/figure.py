@@ -11,8 +11,9 @@ def main(argv: list[str]) -> None:
     work = job("figure", argv)
     (atlas,), (claims,) = work.inputs["atlas"], work.inputs["claims"]
     experiments = work.plan["experiments"]
-    name = work.spec["experiment"]
-    shown = experiments[name] if name else list(experiments.values())
+    name, tasks = work.spec["experiment"], work.spec.get("tasks")
+    together = [experiments[task] for task in tasks or experiments]
+    shown = experiments[name] if name and not tasks else together
     work.out.parent.mkdir(parents=True, exist_ok=True)
     others = (work.out.with_suffix(".png"), work.out.with_suffix(".csv"))
     render(work.spec["figure"], store.read_tree(atlas), table.read(claims), shown, work.out, *others)
