@@ -375,6 +375,39 @@ def test_a_declared_deviation_is_positive(project, sd):
         project.load()
 
 
+# --------------------------------------------------------- the probes of a search
+
+
+@pytest.mark.parametrize(
+    ("probes", "message"),
+    [
+        (["sparsity"], "'sparsity' is not one of this experiment's probes; allowed: activation_rank"),
+        (["performanc"], "'performanc' is not one of this experiment's probes; did you mean 'performance'"),
+        (["connectivity"], "'connectivity' looks across recipes, whose searches have different settings; take it out"),
+        (["example_forgetting"], "'example_forgetting' needs snapshots on the way, and a search keeps the ends"),
+        (["edge"], "'edge' needs .*; the optimizer's state, which a search does not keep; take it out"),
+        (["performance", "performance"], "'performance' is given twice; keep one"),
+    ],
+)
+def test_probes_of_the_search_that_are_refused(project, probes, message):
+    project.toy["probes"] += ["connectivity", "edge", "example_forgetting"]
+    project.toy["search"]["probes"] = probes
+    refused(project, rf"search\.probes: {message}")
+
+
+def test_a_search_that_none_of_the_probes_can_measure(project):
+    project.toy["probes"], project.toy["claims"] = ["connectivity"], {}
+    project.toy["search"]["probes"] = "all"
+    refused(project, r"search\.probes: all of this experiment's probes need what a search lacks")
+
+
+@pytest.mark.parametrize("probes", [[], "some", True])
+def test_what_probes_of_a_search_may_be(project, probes):
+    project.toy["search"]["probes"] = probes
+    with pytest.raises(StudyError, match=r"experiments/toy\.yaml: search\.probes"):
+        project.load()
+
+
 # ------------------------------------------------------ the pool of the calibration
 
 POOL = {

@@ -677,6 +677,68 @@ def test_orders_are_told_from_together(rates):
     assert told(rates) == ["toy.own", "toy.first"]
 
 
+# ----------------------------------------------------- the probes of a search
+
+
+def searched(made):
+    return [entry for entry in made.entries if entry.kind == "search_probe"]
+
+
+def test_probing_the_search_adds_probes_and_changes_no_other_unit(project):
+    before = project.plan()
+    project.toy["search"]["probes"] = ["performance"]
+    after = project.plan()
+    made = new(before, after)
+    assert {stage: count for stage, count in made.items() if stage not in PRODUCTS} == {"probe": 2}
+    assert [(entry.recipe, entry.probe, entry.seeds) for entry in searched(after)] == [
+        (recipe, "performance", (plan.TUNING, plan.TUNING + 1)) for recipe in ("sgd", "adam")
+    ]
+    for entry in searched(after):
+        (fleet,), (data,) = entry.unit.inputs["train"], entry.unit.inputs["data"]
+        assert fleet.stage == "search" and fleet.name in before.units["search"]
+        assert [data] == fleet.inputs["data"]
+        assert entry.unit.label == f"toy {entry.recipe} search: performance"
+    del project.toy["search"]["probes"]
+    assert names(project.plan()) == names(before)
+
+
+def test_the_search_is_no_measurement_of_a_claim(project):
+    project.toy["search"]["probes"] = ["performance"]
+    places = plan.places(project.plan())
+    assert {place["subject"] for place in places if place["kind"] == "search_probe"} == {""}
+    assert all(place["subject"] for place in places if place["kind"] == "probe")
+
+
+def test_all_probes_of_the_search_are_those_that_can(project):
+    project.toy["probes"] = ["performance", "connectivity", "edge"]
+    project.toy["search"]["probes"] = "all"
+    made = project.plan()
+    assert {entry.probe for entry in searched(made)} == {"performance"}
+    declared = plan.resolve("toy", made.study.experiments["toy"])["search"]
+    assert declared["probes"] == ["performance"]
+    assert declared["left_out"]["connectivity"] == "looks across recipes, whose searches have different settings"
+    assert "snapshots on the way" in declared["left_out"]["edge"]
+    assert "optimizer's state" in declared["left_out"]["edge"]
+
+
+def test_figures_of_the_search_are_drawn_where_it_has_what_they_show(project):
+    def drawn():
+        figures = {unit.spec["figure"] for unit in project.plan().units["figure"].values()}
+        return figures & {"sensitivity", "regret", "search"}
+
+    assert drawn() == {"search"}, "two recipes make no matrix"
+    project.recipes["plain"] = {"update": "torch.optim:RMSprop", "search": {"lr": [0.001, 0.1]}}
+    assert drawn() == {"search", "regret"}
+    project.toy["search"]["probes"] = ["performance"]
+    assert drawn() == {"search", "regret", "sensitivity"}
+    project.toy["select"] = {"matched": {"validation_loss": 0.5, "within": 0.1}}
+    assert drawn() == {"search", "sensitivity"}, "a target has no best"
+    project.recipes["plain"]["hyper"] = {"lr": 0.01}
+    project.recipes["plain"]["search"] = {"alpha": [0.9, 0.99]}
+    project.toy["select"] = {"best": {"validation_loss": "min"}}
+    assert drawn() == {"search", "sensitivity"}, "three that do not search the same"
+
+
 # ------------------------------------------------- the calibration of the judging
 
 POOL = {

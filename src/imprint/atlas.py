@@ -1,7 +1,7 @@
 """Gathers measurements under their labels: the atlas, one group per experiment and probe."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -36,17 +36,51 @@ def gather(pieces: Iterable[Piece], selects: list[str], recipes: list[str], stop
         recipes: recipes in their order.
         stops: stop rules in their order.
     """
-    labelled = [(piece, by_role(piece.data)) for piece in pieces]
-    coords = _coords([data for _, data in labelled], selects, recipes, stops)
-    variables = {name: value for _, data in reversed(labelled) for name, value in data.data_vars.items()}
+    labelled = [replace(piece, data=by_role(piece.data)) for piece in pieces]
+    coords = _coords(labelled, recipes, stops)
+    coords["select"] = [name for name in [*selects, "fixed"] if name in coords["select"]]
+    return _placed(labelled, coords, ("stop", "select", "recipe"))
+
+
+def search_space(
+    pieces: Iterable[Piece], searches: list[Piece], recipes: list[str], stops: list[str], **_: list[str]
+) -> xr.Dataset:
+    """Return what a probe measured of every search, and the values tried.
+
+    Args:
+        pieces: results of one probe, of all searches of an experiment.
+        searches: the search fleets.
+        recipes: recipes in their order; those without search are left out.
+        stops: stop rules in their order.
+
+    Returns:
+        Measures over ``(stop, recipe, setting, seed, ...)`` and ``hyper.<name>`` over ``(stop, recipe, setting)``, the
+        settings in the order of the values tried, NaN where a recipe has fewer.
+    """
+    tried = {(piece.stop, piece.recipe): piece.data for piece in searches}
+    labelled = []
+    for piece in pieces:
+        fleet = tried[piece.stop, piece.recipe]
+        hyper = {name: fleet[name] for name in fleet if str(name).startswith("hyper.")}
+        labelled.append(replace(piece, data=piece.data.assign(hyper)))
+    searched = {piece.recipe for piece in labelled}
+    coords = _coords(labelled, [name for name in recipes if name in searched], stops)
+    coords["setting"] = sorted(coords["setting"])
+    return _placed(labelled, coords, ("stop", "recipe"))
+
+
+def _placed(labelled: list[Piece], coords: dict[str, list], first: tuple[str, ...]) -> xr.Dataset:
+    """Return the pieces as one dataset whose arrays begin with the dims ``first``."""
+    variables = {name: value for piece in reversed(labelled) for name, value in piece.data.data_vars.items()}
     arrays = {}
     for name, variable in variables.items():
-        dims = ("stop", "select", "recipe", *(dim for dim in variable.dims if dim != "select"))
+        dims = (*first, *(dim for dim in variable.dims if dim not in first))
         shape = tuple(len(coords[dim]) for dim in dims)
         arrays[name] = xr.DataArray(
             np.full(shape, np.nan), {dim: coords[dim] for dim in dims}, dims, attrs=variable.attrs
         )
-    for piece, data in labelled:
+    for piece in labelled:
+        data = piece.data
         for name in data.data_vars:
             array = arrays[name]
             value = data[name].transpose(*[dim for dim in array.dims if dim in data[name].dims])
@@ -63,16 +97,14 @@ def _places(array: xr.DataArray, dim: str, labels: dict, piece: Piece) -> list[i
     return [known[label] for label in wanted]
 
 
-def _coords(datasets: list[xr.Dataset], selects: list[str], recipes: list[str], stops: list[str]) -> dict[str, list]:
+def _coords(pieces: list[Piece], recipes: list[str], stops: list[str]) -> dict[str, list]:
     """Return the union of all labels, in the order of the declarations and of first appearance."""
     coords: dict[str, list] = {"stop": stops, "recipe": recipes}
-    for data in datasets:
+    for data in [piece.data for piece in pieces]:
         for dim, size in data.sizes.items():
             labels = data[dim].values.tolist() if dim in data.coords else list(range(size))
             known = coords.setdefault(str(dim), [])
             known += [label for label in labels if label not in known]
-    present = coords["select"]
-    coords["select"] = [name for name in [*selects, "fixed"] if name in present]
     coords["seed"] = sorted(coords["seed"])
     if "snapshot" in coords:
         coords["snapshot"] = sorted(coords["snapshot"], key=lambda name: (name == "final", name != "init"))

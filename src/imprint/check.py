@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from imprint import plugins
+from imprint import plugins, search_probes
 from imprint.claims.attainable import ALPHA, least_pairs, smallest_p
 from imprint.errors import StudyError, nearest
 from imprint.recipes.names import KINDS
@@ -32,6 +32,7 @@ def check(study: Study, root: Path) -> None:
             task = _check_task(experiment)
             measures = _check_probes(experiment, task)
             _check_select(experiment)
+            search_probes.check(experiment)
             for key, claim in experiment.claims.items():
                 _check_claim(f"claims.{key}", claim, experiment, measures, "stages" in task.literals["VIEWS"])
                 for other in (claim.between or [])[1:]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint import code_version, plugins, preregistration
-from imprint.claims import deal, design, settings
+from imprint import code_version, plugins, preregistration, search_probes, shown
+from imprint.claims import deal, design
 from imprint.errors import StudyError, nearest
 from imprint.identity import Unit, digest
 from imprint.recipes.names import modules as recipe_modules
@@ -113,6 +113,7 @@ class Planner:
                 for stop in experiment.stop:
                     self.cell(name, experiment, recipe, stop)
             self.probes(name, experiment)
+            self.search_probes(name, experiment)
         self.products()
         final = next(iter(self.units["publish"].values()))
         return Plan(self.study, self.units, self.entries, final.digest)
@@ -218,7 +219,15 @@ class Planner:
         architecture = plugins.find("models", fleet["task"]["model"]["name"]).module
         spec = self.coded("probe", spec, (plugin.module, architecture))
         prefix = f"{self.prefix(experiment, fleet)}-{_stem(plugin.module.rpartition('.')[2])}"
-        return self.add(Unit("probe", prefix, spec, inputs, f"{train.label}: {probe}"))
+        of = " search" if train.stage == "search" else ""
+        return self.add(Unit("probe", prefix, spec, inputs, f"{train.label}{of}: {probe}"))
+
+    def search_probes(self, name: str, experiment: Experiment) -> None:
+        """Plan the probes of every search."""
+        for entry in [entry for entry in self.entries if (entry.experiment, entry.kind) == (name, "search")]:
+            for probe in search_probes.chosen(experiment):
+                unit = self.probe(experiment, probe, entry.unit, [])
+                self.entries.append(Entry(name, "search_probe", unit, entry.recipe, entry.stop, entry.seeds, probe))
 
     def calibration(self) -> list[Unit]:
         """Plan how the judging is calibrated, at each number of seeds that the study's experiments have.
@@ -306,24 +315,8 @@ class Planner:
                 yield figure, ""
                 continue
             for experiment, content in self.study.experiments.items():
-                if self.shows(figure.literals, experiment, content):
+                if shown.of(figure.literals, experiment, self.study, self.resolved):
                     yield figure, experiment
-
-    def shows(self, wants: dict, name: str, content: Experiment) -> bool:
-        """Return whether a figure is of an experiment, from what it says of itself.
-
-        One with the scope ``tasks`` is drawn once for the tasks that share a design, named by the first. One that says
-        ``SETTINGS`` is of at least two optimizers with so many settings each, compared at a training loss, and drawn
-        once if the order is fixed.
-        """
-        searched = content.search is not None or not wants.get("SEARCH", False)
-        shown = wants["SCOPE"] != "tasks" or design.drawn(self.resolved, name)
-        told = "SETTINGS" not in wants or (
-            (content.task.order is None or design.related(self.resolved, name)[0] == name)
-            and len(settings.by_optimizer(content.recipes, wants["SETTINGS"])) > 1
-            and settings.matched_loss({key: rule.model_dump() for key, rule in content.snapshots.items()}) != ""
-        )
-        return searched and shown and told and set(wants["PROBES"]) <= set(content.probe_options)
 
     def figure(self, figure: plugins.Plugin, experiment: str, atlas: Unit, claims: Unit) -> Unit:
         """Plan one figure of one experiment, or of the study."""
@@ -371,6 +364,9 @@ def resolve(name: str, experiment: Experiment) -> dict:
     resolved = experiment.model_dump(mode="json", exclude_none=True)
     for key, claim in experiment.claims.items():
         resolved["claims"][key]["at"] = experiment.modes(claim)
+    if experiment.search and experiment.search.probes:
+        resolved["search"]["probes"] = search_probes.chosen(experiment)
+        resolved["search"] |= {"left_out": left_out} if (left_out := search_probes.left_out(experiment)) else {}
     seeds = [seed for block in experiment.blocks for seed in block]
     task = name.partition(".")[2]
     return {

@@ -177,11 +177,12 @@ class SnapshotRule(Strict):
 
 
 class Search(Strict):
-    """The tuning budget, the same for every recipe that has a search space."""
+    """The tuning budget, the same for every recipe that has a search space; its solutions may be probed too."""
 
     settings: Annotated[int, Field(ge=3)]
     seeds: Count = 2
     extend: Annotated[int, Field(ge=0, le=4)] = 2
+    probes: Literal["all"] | Annotated[list[str], Field(min_length=1)] | None = None
 
 
 Measure = Annotated[str, Field(pattern=r"^\w+\.\w+$")]

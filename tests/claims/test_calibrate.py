@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from imprint.claims import calibrate, evaluate, family, rates, trust
+from imprint.claims import calibrate, family, rates, sides, trust
 from imprint.claims.pool import ONE, OTHER, PoolError, deal
 from imprint.claims.power import attained, detectable
 from imprint.claims.shapes import SHAPES
@@ -82,15 +82,15 @@ def test_the_same_calibration_twice():
 
 @pytest.mark.slow
 def test_broken_pairing_turns_the_twins_red(monkeypatch):
-    right = evaluate.values
+    right = sides.values
 
-    def unpaired(sides, relative):
-        reading = sides[1].reading
-        for recipe in sides[1].recipes:
+    def unpaired(compared, relative):
+        reading = compared[1].reading
+        for recipe in compared[1].recipes:
             reading.value_N[recipe] = np.roll(reading.value_N[recipe], 1)
-        return right(sides, relative)
+        return right(compared, relative)
 
-    monkeypatch.setattr(evaluate, "values", unpaired)
+    monkeypatch.setattr(sides, "values", unpaired)
     assert failed() == {"twin_difference"}
 
 

@@ -124,6 +124,24 @@ def search(random, coords, recipes, metric, settings=7, high_is_good=False):
     )
 
 
+def search_space(groups, probes):
+    """The `/search_space` groups: the first seeds' values times a power of the rate over the chosen one."""
+    tried, spaces = groups["search"], {}
+    chosen = tried["lr"].sel(setting=tried["chosen"].isel(select=0, drop=True).fillna(0).astype(int))
+    rate = (tried["lr"] / chosen.drop_vars("setting")).where(tried["chosen"].isel(select=0, drop=True).notnull())
+    for probe in probes:
+        whole = groups[probe].isel(select=0, drop=True).sel(snapshot=["init", "final"])
+        seeds = whole.isel(seed=[0, -1]).assign_coords(seed=[1000, 1001])
+        power = 0.0 if probe == "performance" else 0.3
+        scaled = seeds * rate**power
+        ended = xr.where(tried["status"].assign_coords(seed=[1000, 1001]) == 1, np.nan, 1.0)
+        scaled = (scaled * ended).transpose("stop", "recipe", "setting", "seed", "snapshot", ...)
+        for name in scaled.data_vars:
+            scaled[name].attrs = groups[probe][name].attrs
+        spaces[f"search_space/{probe}"] = scaled.assign({"hyper.lr": tried["lr"]})
+    return spaces
+
+
 def digits(random, recipes=DIGITS, seeds=SEEDS):
     """One task, three read-outs, eight probes."""
     coords = {"stop": ["steps"], "select": ["best"], "recipe": recipes, "seed": seeds}
@@ -212,8 +230,9 @@ def digits(random, recipes=DIGITS, seeds=SEEDS):
     )
     groups["training"] = training(random, coords, recipes, steps, losses)
     groups["search"] = search(random, coords, recipes, "validation_loss")
+    groups["search"]["status"] = groups["search"]["validation_loss"].isnull().astype(float)
     groups["trace"] = trace(random, coords, recipes, 900, 0.03)
-    return groups
+    return groups | search_space(groups, ("performance", "hessian", "activation_rank", "distance"))
 
 
 def forgetting(random, recipes=FORGETTING, seeds=SEEDS):
@@ -487,7 +506,7 @@ def atlas(seed: int = 0) -> xr.DataTree:
         "patches": patches(random),
         "sprites": sprites(random),
     }
-    for data in groups["digits"].values():
+    for data in [data for key, data in groups["digits"].items() if "search_space" not in key]:
         for name, values in data.data_vars.items():
             if {"seed", "snapshot"} <= set(values.dims):
                 data[name].loc[{"recipe": "lion", "seed": 3, "snapshot": ["matched_loss", "final"]}] = np.nan
@@ -536,6 +555,7 @@ def experiments() -> list[dict]:
                 "path_length",
             ],
             stop={"steps": {"epochs": 20}},
+            search={"settings": 7, "seeds": 2, "probes": ["performance", "hessian", "activation_rank", "distance"]},
             select={"best": {"validation_loss": "min"}},
             snapshots={
                 "matched_steps": {"step": 300, "train_loss": None},

@@ -42,7 +42,10 @@ def cases():
             yield name, ""
             continue
         for experiment, spec in specs.items():
+            best = any({"min", "max"} & set(rule.values()) for rule in spec["select"].values())
             searched = spec["select"] or not getattr(module, "SEARCH", False)
+            searched = searched and (best or not getattr(module, "ALIKE", False))
+            searched = searched and (spec.get("search") or not getattr(module, "SEARCHED", False))
             shown = module.SCOPE != "tasks" or design.drawn(specs, experiment)
             told = not hasattr(module, "SETTINGS") or settings.matched_loss(spec["snapshots"])
             told = told and len(settings.by_optimizer(spec["recipes"], getattr(module, "SETTINGS", 1))) > 1

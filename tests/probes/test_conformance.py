@@ -14,7 +14,8 @@ import torch
 import xarray as xr
 
 import imprint.probes
-from imprint import store
+from imprint import plugins, store
+from imprint.search_probes import LACKING, lacking
 from imprint.solution import Solution
 
 FOLDER = Path(imprint.probes.__file__).parent
@@ -108,6 +109,26 @@ def test_measures_and_labels(case):
     for dim in ("setting", "seed", "snapshot"):
         np.testing.assert_array_equal(measured[dim], solution.data[dim])
     xr.testing.assert_identical(solution.data, before)
+
+
+ABLE = [probe for probe in PROBES if not lacking(probe.partition(".")[2])]
+
+
+@pytest.mark.parametrize("path", FILES, ids=PROBES)
+def test_what_must_be_kept_is_named_in_known_words(path):
+    assert set(plugins.find("probes", path.stem).literals.get("KEPT", ())) <= set(LACKING)
+
+
+@pytest.mark.parametrize("case", ABLE, indirect=True)
+def test_the_solution_of_a_search_is_measured_or_refused(case):
+    """A search keeps the weights at its ends and at those of its tasks, and nothing beside them."""
+    module, solution, task = case
+    kept = [name for name in solution.data["snapshot"].values if name in ("init", "final") or name.startswith("task_")]
+    beside = [name for name in solution.data if str(name).startswith(("state.", "update."))]
+    ends = Solution(solution.data.drop_vars(beside).sel(snapshot=kept))
+    measured = module.measure(ends, task)
+    for name in module.MEASURES:
+        assert np.isfinite(measured[name].sel(snapshot="final")).any(), name
 
 
 @pytest.mark.slow

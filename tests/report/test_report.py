@@ -323,6 +323,7 @@ def test_the_commit_of_a_claim(study, figures, tmp_path):
         ({"detectable": 0.123456, "n_needed": 14.0}, "finds 0.123 nat, d needs n = 14"),
         ({"detectable": 0.1, "n_needed": float("inf")}, "finds 0.1 nat, no number of seeds shows d"),
         ({"detectable": 0.1, "sd_from": "declared"}, "finds 0.1 nat (sd declared)"),
+        ({"detectable": 0.1, "sd_from": "search", "sd_df": 3.0}, "finds 0.1 nat (sd of the search, 3 df)"),
         ({"detectable": 0.1, "unit": "fraction"}, "finds 10 %"),
         ({"detectable": 0.1, "expect": "equal_within 0.2", "n_needed": 5.0}, "shows ±0.1 nat, d needs n = 5"),
         ({}, ""),

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from imprint.claims import table
+from imprint.claims import table, tuning
 from imprint.claims.association import followed
 from imprint.claims.attainable import ALPHA
 from imprint.claims.family import Row, judge
 from imprint.claims.holm import holm
-from imprint.claims.readings import ClaimError, Mode, Reading, Readings, unknown
-from imprint.claims.sides import Side, comparisons, correlations, values
+from imprint.claims.readings import ClaimError, Mode, Readings, unknown
+from imprint.claims.sides import Side, compared
 from imprint.claims.verdict import BOUND_FORMS, CONTRAST_FORMS, verdict
 
 
@@ -36,7 +36,8 @@ def evaluate(atlas: xr.DataTree, *parts: dict, alpha: float = ALPHA) -> pd.DataF
         Estimates, intervals and margins are in the measure's unit, or fractions for a relative contrast;
         ``sd`` is that of the values tested (logarithms if relative), ``effect`` their mean distance from the
         reference over ``sd``. What the test can find (`imprint.claims.power`) is of the declared ``sd`` where the
-        claim has one, else of the data's, as ``sd_from`` says.
+        claim has one, else of that of its search (`imprint.claims.tuning`) where that was probed, else of the data's,
+        as ``sd_from`` says; ``sd_df`` are the degrees of freedom of the latter two.
 
     Raises:
         ClaimError: If a claim names what is not there, or asks what its form cannot answer.
@@ -54,12 +55,13 @@ def paired(atlas: xr.DataTree, *parts: dict) -> list[Row]:
         ClaimError: If a claim names what is not there, or asks what its form cannot answer.
     """
     read = {part["name"]: Readings(atlas, part) for part in parts}
+    near = tuning.neighbours(atlas, parts)
     return [
         row
         for readings in read.values()
         for name, claim in readings.experiment["claims"].items()
         for mode in readings.modes(name, claim.get("at"))
-        for row in _rows(readings, name, claim, mode, read)
+        for row in _rows(readings, name, claim, mode, read, near)
     ]
 
 
@@ -79,13 +81,15 @@ def combine(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return full
 
 
-def _rows(readings: Readings, name: str, claim: dict, mode: Mode, read: dict[str, Readings]) -> list[Row]:
+def _rows(
+    readings: Readings, name: str, claim: dict, mode: Mode, read: dict[str, Readings], near: list[dict[str, Readings]]
+) -> list[Row]:
     form, bound = _expected(readings.name, name, claim)
     relative = bool(claim.get("relative"))
-    others = _followed(readings, name, claim, mode)
     rows = []
-    for label, sides in comparisons(readings, name, claim, mode, read):
-        x, problems = correlations(sides[0], others) if "follows" in claim else values(sides, relative)
+    spreads = tuning.spreads(near, readings.name, name, claim, mode)
+    for place, found in enumerate(compared(readings, name, claim, mode, read)):
+        label, sides = found.label, found.sides
         cells = {
             "experiment": readings.name,
             "claim": name,
@@ -102,11 +106,13 @@ def _rows(readings: Readings, name: str, claim: dict, mode: Mode, read: dict[str
             "source": claim.get("source", ""),
             "hash": claim.get("hash", ""),
         }
-        row = Row(cells, form, bound, x, np.expm1 if relative else _same, problems, sd=claim.get("sd"))
+        back = np.expm1 if relative else _same
+        row = Row(cells, form, bound, found.x_N, back, found.problems, sd=claim.get("sd"))
+        row.searched = spreads[place] if spreads else None
         for side in sides:
             row.problems += _required(side, name, claim, mode)
             row.notes += [f"at edge: {recipe}" for recipe in side.readings.at_edge(side.recipes, mode)]
-        read_of = [*sides, *(replace(sides[0], reading=other) for other in others)]
+        read_of = [*sides, *(replace(sides[0], reading=other) for other in found.others)]
         _note_divergence(row, read_of)
         row.notes += _missing(read_of)
         rows.append(row)
@@ -132,11 +138,6 @@ def _expected(experiment: str, name: str, claim: dict) -> tuple[str, float | tup
             f"experiment {experiment}, claim {name}: expect: {form} is {bound}; a relative bound is above -1"
         )
     return form, tuple(np.log1p(bound).tolist()) if form == "within" else float(np.log1p(bound))
-
-
-def _followed(readings: Readings, name: str, claim: dict, mode: Mode) -> list[Reading]:
-    """Readings of the measures that the claim's measure is said to follow; none where that is an order."""
-    return [readings.read(name, "follows", part["measure"], part.get("where") or {}, mode) for part in followed(claim)]
 
 
 def _note_divergence(row: Row, sides: list[Side]) -> None:

@@ -31,7 +31,8 @@ class Row:
 
     ``x_N`` are its contrasts or values, one per seed, NaN where missing; ``bound`` is in their unit and
     ``back`` turns that into the unit of the table. ``problems`` are why it cannot be tested, ``notes`` what
-    else to know. ``sd`` is the standard deviation that was declared, in the unit of ``x_N``.
+    else to know. ``sd`` is the standard deviation that was declared, in the unit of ``x_N``, and ``searched`` that of
+    the search with its degrees of freedom.
     """
 
     cells: dict
@@ -42,6 +43,7 @@ class Row:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     sd: float | None = None
+    searched: tuple[float, int] | None = None
 
     @property
     def references(self) -> tuple[float, ...]:
@@ -74,12 +76,21 @@ def judge(rows: list[Row], alpha: float) -> None:
 
 def _power(row: Row, tests: int, alpha: float) -> dict:
     """What the row's test can find; one that is untested is counted as if it were in the family."""
-    sd = row.cells["sd"] if row.sd is None else row.sd
+    sd, df, origin = _deviation(row)
     tests += len(row.references) if row.problems else 0
     margin = np.nan if row.form == "within" else row.bound
     found = power.of_claim(row.form, margin, sd, row.cells["n"], tests, alpha)
-    origin = "declared" if row.sd is not None else "data" if np.isfinite(sd) else ""
-    return {**found, "detectable": row.back(found["detectable"]), "sd_from": origin}
+    return {**found, "detectable": row.back(found["detectable"]), "sd_from": origin, "sd_df": df}
+
+
+def _deviation(row: Row) -> tuple[float, float, str]:
+    """Standard deviation that power is stated with, its degrees of freedom, and where it is from."""
+    if row.sd is not None:
+        return row.sd, np.nan, "declared"
+    if row.searched is not None:
+        return *row.searched, "search"
+    sd = row.cells["sd"]
+    return (sd, row.cells["n"] - 1, "data") if np.isfinite(sd) else (sd, np.nan, "")
 
 
 def settled(x_N: np.ndarray) -> np.ndarray:

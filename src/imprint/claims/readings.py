@@ -9,6 +9,7 @@ import xarray as xr
 from imprint.errors import ImprintError, nearest
 
 PLACES = ("stop", "select", "recipe", "seed", "snapshot")
+SEARCHED = "search_space"
 DIVERGED, NOT_REACHED = 1, 2
 WORST = {"high": np.min, "low": np.max}
 
@@ -71,7 +72,8 @@ class Readings:
         if self.name not in atlas.children:
             held = ", ".join(atlas.children) or "none"
             raise ClaimError(f"experiment {self.name}: it is not in the atlas, which has {held}; gather it again")
-        self.groups = {name: node.to_dataset() for name, node in atlas[self.name].children.items()}
+        groups = {name: node for name, node in atlas[self.name].children.items() if name != SEARCHED}
+        self.groups = {name: node.to_dataset() for name, node in groups.items()}
         if "status" not in self.groups.get("training", ()):
             raise ClaimError(f"experiment {self.name}: the atlas has no training/status; gather it again")
         self.status = self.groups["training"]["status"]

@@ -23,6 +23,34 @@ class Side:
         return {recipe: self.reading.value_N[recipe] for recipe in self.recipes}
 
 
+@dataclass(frozen=True)
+class Compared:
+    """A row of a claim: label, what is compared, the measures it is said to follow, values ``[N]`` and problems."""
+
+    label: str
+    sides: list[Side]
+    others: list[Reading]
+    x_N: np.ndarray
+    problems: list[str]
+
+
+def compared(readings: Readings, name: str, claim: dict, mode: Mode, read: dict[str, Readings]) -> list[Compared]:
+    """Return the rows of a claim at one mode with the value, contrast or correlation of each seed.
+
+    Arguments and errors are those of :func:`comparisons`.
+    """
+    others = [
+        readings.read(name, "follows", part["measure"], part.get("where") or {}, mode)
+        for part in association.followed(claim)
+    ]
+    rows = []
+    for label, sides in comparisons(readings, name, claim, mode, read):
+        relative = bool(claim.get("relative"))
+        x_N, problems = correlations(sides[0], others) if "follows" in claim else values(sides, relative)
+        rows.append(Compared(label, sides, others, x_N, problems))
+    return rows
+
+
 def comparisons(
     readings: Readings, name: str, claim: dict, mode: Mode, read: dict[str, Readings]
 ) -> list[tuple[str, list[Side]]]:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from imprint.figures import frames, style
+from imprint.figures import curves, frames, style
 
 PROBES = ()
 SCOPE = "experiment"
@@ -20,7 +20,6 @@ CAPTION = (
     "replica diverged. A narrow valley means that the recipe's results hang on its tuning."
 )
 COLUMNS = 4
-TRIED = {"stop", "recipe", "setting"}
 LINES = ("-", (0, (4, 2)), (0, (1, 1.5)))  # one per stop rule
 RINGS = ("o", "s", "D")  # one per selection
 
@@ -35,11 +34,11 @@ def criterion(search: xr.Dataset, experiment: dict) -> str:
 
 def tried(search: xr.Dataset) -> tuple[str, xr.DataArray]:
     """The searched hyper-parameter: its name (names where recipes search different ones) and values."""
-    names = [str(name) for name, values in search.data_vars.items() if set(values.dims) == TRIED]
+    names = curves.hypers(search)
     values = search[names[0]]
     for name in names[1:]:
         values = values.combine_first(search[name])
-    return ", ".join("learning rate" if name == "lr" else name.replace("_", " ") for name in names), values
+    return ", ".join(map(curves.words, names)), values
 
 
 def data(atlas: xr.DataTree, claims: pd.DataFrame, experiment: dict) -> pd.DataFrame:

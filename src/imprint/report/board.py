@@ -98,6 +98,8 @@ def power(row: dict) -> str:
         told += f", d needs n = {row['n_needed']:.0f}"
     elif not math.isnan(row["n_needed"]):
         told += ", no number of seeds shows d"
+    if row["sd_from"] == "search":
+        return f"{told} (sd of the search, {row['sd_df']:.0f} df)"
     return told + (" (sd declared)" if row["sd_from"] == "declared" else "")
 
 

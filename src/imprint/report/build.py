@@ -15,6 +15,8 @@ LAST = (
     "learning_curves",
     "matching",
     "search",
+    "regret",
+    "sensitivity",
 )  # what any experiment has comes after what is its own
 
 

@@ -19,7 +19,7 @@ def main(argv: list[str]) -> None:
 
 
 def collect(experiment: dict, places: list[dict]) -> dict[str, xr.Dataset]:
-    """Return the groups of one experiment: one per probe, and training, trace and search."""
+    """Return the groups of one experiment: per probe, training, trace, search, and per probe of the search."""
     labels = {
         "selects": list(experiment["select"]),
         "recipes": experiment["recipes"],
@@ -46,4 +46,6 @@ def collect(experiment: dict, places: list[dict]) -> dict[str, xr.Dataset]:
             stop=labels["stops"], recipe=labels["recipes"], select=groups["training"]["select"].values
         )
         groups["training"]["at_edge"] = edge.transpose("stop", "select", "recipe")
+    for probe in sorted({place["probe"] for place in places if place["kind"] == "search_probe"}):
+        groups[f"search_space/{probe}"] = atlas.search_space(read("search_probe", probe), searches, **labels)
     return groups

@@ -10,7 +10,7 @@ from imprint.stages.common import Job, StageError, job
 
 
 def main(argv: list[str]) -> None:
-    """Write the measurements of one probe on one solution."""
+    """Write the measurements of one probe on one solution; those of a search have no roles."""
     work = job("probe", argv)
     solution = Solution(work.read("train"))
     measure = work.plugin(work.spec["probe"], "measure")
@@ -20,7 +20,8 @@ def main(argv: list[str]) -> None:
     except ValueError as error:
         traceback.print_exc()
         raise StageError(f"probe {work.spec['probe']} ({work.label}): {error}") from error
-    store.write(measured.assign(role=solution.data["role"]), work.out, **work.provenance())
+    roles = {name: solution.data[name] for name in ("role",) if name in solution.data}
+    store.write(measured.assign(roles), work.out, **work.provenance())
 
 
 def others(work: Job) -> dict[str, Solution]:

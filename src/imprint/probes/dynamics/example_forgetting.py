@@ -9,6 +9,7 @@ from imprint.solution import Replicas, Solution
 from imprint.task import Task
 
 NEEDS = ()
+KEPT = ("snapshots",)
 MEASURES = {
     "count": {
         "long_name": "how many times a training example was right at a snapshot and wrong at the next one",

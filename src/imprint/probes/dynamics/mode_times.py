@@ -10,6 +10,7 @@ from imprint.solution import Replicas, Solution
 from imprint.task import Task
 
 NEEDS = ("modes",)
+KEPT = ("snapshots",)
 MEASURES = {
     "value": {
         "long_name": "singular value of the input-output correlation",

@@ -15,6 +15,7 @@ from imprint.streams import generator
 from imprint.task import Task
 
 NEEDS = ()
+KEPT = ("snapshots", "optimizer_state")
 MEASURES = {
     "eigenvalue": {
         "long_name": "largest eigenvalues of the Hessian of the training loss, for Adam of the preconditioned one",
