@@ -314,7 +314,7 @@ class Planner:
             if figure.literals["SCOPE"] == "study":
                 yield figure, ""
                 continue
-            for experiment, content in self.study.experiments.items():
+            for experiment in self.study.experiments:
                 if shown.of(figure.literals, experiment, self.study, self.resolved):
                     yield figure, experiment
 

@@ -1,8 +1,9 @@
 """Which figures are drawn of an experiment, from what they say of themselves in literals.
 
 ``PROBES``: what they read. ``SEARCH``: a search. ``SEARCHED``: its solutions, probed. ``ALIKE``: so many recipes that
-search the same hyper-parameter, and a selection that takes the best setting. ``SETTINGS``: two optimizers or more with so
-many settings each, compared at a training loss. ``SCOPE`` ``tasks``: the tasks that share a design, named by the first.
+search the same hyper-parameter, and a selection that takes the best setting. ``SETTINGS``: two optimizers or more with
+so many settings each, compared at a training loss. ``SCOPE`` ``tasks``: the tasks that share a design, named by the
+first.
 """
 
 from imprint import search_probes
