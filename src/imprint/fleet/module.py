@@ -58,4 +58,6 @@ def fit(fleet: Fleet, recorder: Recorder, checkpoint: Checkpoint | None = None) 
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         # Lightning 2.6 asks torch 2.13 for a name that torch has renamed
         warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
+        # it is one process: a login node with Slurm, or a job of it, needs no srun
+        warnings.filterwarnings("ignore", message=".*`srun` command is available.*")
         trainer.fit(FleetModule(fleet, recorder, checkpoint), train_dataloaders=range(steps))
