@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from imprint import plugins, search_probes
+from imprint import multiverse, plugins, search_probes
 from imprint.claims.attainable import ALPHA, least_pairs, smallest_p
 from imprint.errors import StudyError, nearest
 from imprint.recipes.names import KINDS
@@ -39,7 +39,11 @@ def check(study: Study, root: Path) -> None:
                     _check_other(f"claims.{key}, task {other}", claim, study.experiments[f"{stem}.{other}"])
             _check_repeats(experiment)
             if experiment.claims and not study.pilot:
-                _check_seeds(experiment)
+                _check_seeds("seeds", sum(len(block) for block in experiment.blocks))
+            if experiment.multiverse:
+                _check_multiverse([part for key, part in study.experiments.items() if key.partition(".")[0] == stem])
+                if not study.pilot:
+                    _check_seeds("multiverse.seeds", experiment.multiverse.seeds)
         except StudyError as error:
             raise StudyError(f"{file}: {f'task {part}: ' if part else ''}{error}") from None
     try:
@@ -66,13 +70,22 @@ def _check_calibration(study: Study) -> None:
             raise StudyError(f"measures: {measure!r} has dimensions; take a measure with one value per replica")
 
 
-def _check_seeds(experiment: Experiment) -> None:
-    count = sum(len(block) for block in experiment.blocks)
+def _check_seeds(key: str, count: int) -> None:
     if count < least_pairs():
         raise StudyError(
-            f"seeds: {count} paired seeds give p >= {smallest_p(count):.3g}, and a verdict needs p <= {2 * ALPHA:g} "
+            f"{key}: {count} paired seeds give p >= {smallest_p(count):.3g}, and a verdict needs p <= {2 * ALPHA:g} "
             f"(exact sign-flip test, two-sided): no claim can be decided; give at least {least_pairs()} seeds, or "
             "`pilot: true` to the study in config.yaml"
+        )
+
+
+def _check_multiverse(parts: list[Experiment]) -> None:
+    known = {name for part in parts for name in multiverse.claims(part)}
+    wrong = [name for name in parts[0].multiverse.claims or () if name not in known]
+    if wrong or not known:
+        told = f".claims: {wrong[0]!r} is no such claim" if wrong else ": there is no such claim; leave multiverse out"
+        raise StudyError(
+            f"multiverse{told} (a contrast of two recipes, kind claim, on probes that look at one solution alone)"
         )
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from imprint.errors import ImprintError, nearest
 
 STAGES = (
-    "data", "recipe", "search", "select", "train", "probe", "gather", "claims", "calibrate", "figure", "report",
-    "finding", "publish", "freeze",
+    "data", "recipe", "search", "select", "train", "vary", "probe", "gather", "claims", "multiverse", "calibrate",
+    "figure", "report", "finding", "publish", "freeze",
 )  # fmt: skip
 COMMANDS = {
     "plan": "show what a study would run, and why",
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _stage(name: str, argv: list[str]) -> int:
-    if name in ("data", "recipe", "search", "train", "probe"):
+    if name in ("data", "recipe", "search", "train", "vary", "probe"):
         import torch
 
         torch.set_num_threads(1)

@@ -7,7 +7,10 @@ from pathlib import PurePosixPath
 
 SPEC_VERSION = 1
 STORE = PurePosixPath("results/store")
-SUFFIX = {"plan": ".json", "claims": ".csv", "figure": ".svg", "report": ".html", "finding": ".md", "publish": ".json"}
+SUFFIX = {
+    **{"plan": ".json", "claims": ".csv", "multiverse": ".csv", "figure": ".svg", "report": ".html"},
+    **{"finding": ".md", "publish": ".json"},
+}
 
 
 def plain(value: object) -> object:

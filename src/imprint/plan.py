@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint import code_version, plugins, preregistration, search_probes, shown
+from imprint import code_version, multiverse, plugins, preregistration, search_probes, shown
 from imprint.claims import deal, design
 from imprint.errors import StudyError, nearest
 from imprint.identity import Unit, digest
@@ -17,16 +17,18 @@ from imprint.schema import TUNING, Experiment, Recipe, Study
 from imprint.study import load
 
 REPORT_FILES = ("report/template.html",)
-PRODUCTS = ("gather", "claims", "figure", "report", "finding", "publish")
+PRODUCTS = ("gather", "claims", "multiverse", "figure", "report", "finding", "publish")
 LIBRARIES = {
     "data": ("numpy", "scikit-learn"),
     "recipe": ("torch",),
     "search": ("torch", "pytorch-lightning", "numpy"),
     "select": ("numpy",),
     "train": ("torch", "pytorch-lightning", "numpy"),
+    "vary": ("torch", "pytorch-lightning", "numpy"),
     "probe": ("torch", "numpy", "scipy"),
     "gather": ("xarray",),
     "claims": ("numpy", "scipy"),
+    "multiverse": ("numpy", "scipy", "xarray"),
     "calibrate": ("numpy", "scipy", "xarray"),
     "figure": ("matplotlib", "seaborn", "scikit-learn"),
     "report": ("jinja2",),
@@ -134,6 +136,11 @@ class Planner:
         for block in experiment.blocks:
             train = self.block(experiment, fleet, proof, chosen, block, label)
             self.entries.append(Entry(name, "training", train, recipe, stop, tuple(block)))
+        if probes := multiverse.cells(experiment).get((recipe, stop)):
+            varied = self.varied(experiment, fleet, proof, chosen, f"{label} under other choices")
+            units = {"": varied} | {probe: self.probe(experiment, probe, varied, []) for probe in sorted(probes)}
+            seeds = tuple(varied.spec["seeds"])
+            self.entries += [Entry(name, "multiverse", units[probe], recipe, stop, seeds, probe) for probe in units]
 
     def fleet(self, experiment: Experiment, recipe: str, stop: str) -> dict:
         """Return what all fleets of a cell have in common."""
@@ -197,6 +204,14 @@ class Planner:
         inputs = {"data": [self.data(experiment, seeds)], "recipe": [proof]} | ({"select": [chosen]} if chosen else {})
         spec = self.coded("train", {**fleet, "seeds": seeds}, self.modules(fleet))
         return self.add(Unit("train", self.prefix(experiment, fleet), spec, inputs, f"{label} seeds {_range(seeds)}"))
+
+    def varied(self, experiment: Experiment, fleet: dict, proof: Unit, chosen: Unit | None, label: str) -> Unit:
+        """Plan the training of a recipe under the choices of other analysts."""
+        declared = experiment.multiverse
+        seeds = list(range(TUNING, TUNING + declared.seeds))
+        inputs = {"data": [self.data(experiment, seeds)], "recipe": [proof]} | ({"select": [chosen]} if chosen else {})
+        spec = self.coded("vary", {**fleet, "seeds": seeds, "choices": sorted(declared.choices)}, self.modules(fleet))
+        return self.add(Unit("vary", self.prefix(experiment, fleet), spec, inputs, label))
 
     def probes(self, name: str, experiment: Experiment) -> None:
         """Plan the probes of every block; one that looks across recipes gets the solutions of all, of all blocks."""
@@ -266,7 +281,8 @@ class Planner:
         frozen = {"study": name, "tier": self.study.tier, "experiments": resolved, "places": digest(places)}
         self.add(Unit("plan", name, frozen, {}, name))
         labels = {key: arrangement(value) for key, value in resolved.items()}
-        order = digest([[value["stop"], list(value["select"])] for value in labels.values()])
+        ordered = ("stop", "select", "choices")
+        order = digest([[value[key] for key in ordered if key in value] for value in labels.values()])
         arranged = {"study": name, "experiments": labels, "places": digest(places), "order": order}
         self.add(Unit("plan", f"{name}-places", arranged, {}, f"{name} places"))
         gather = self.coded("gather", {"places": digest(places), "order": order})
@@ -274,16 +290,20 @@ class Planner:
         judged = {key: [value["claims"], value["recipes"]] for key, value in resolved.items()}
         spec = self.coded("claims", {"claims": digest(judged)})
         claims = self.add(Unit("claims", name, spec, {"atlas": [atlas]}, name))
+        varied = {key: value["multiverse"] for key, value in resolved.items() if "multiverse" in value}
+        spec = self.coded("multiverse", {"claims": digest(judged), "multiverse": digest(varied)})
+        inputs = {"atlas": [atlas], "claims": [claims]}
+        universes = {"multiverse": [self.add(Unit("multiverse", name, spec, inputs, name))]} if varied else {}
         figures = [self.figure(figure, of, atlas, claims) for figure, of in self.figures()]
         spec = self.coded("report", {"study": name, "experiments": digest(resolved)}, files=REPORT_FILES)
         calibrated = self.calibration()
-        inputs = {"atlas": [atlas], "claims": [claims], "figures": figures}
+        inputs = {"atlas": [atlas], "claims": [claims], "figures": figures} | universes
         inputs |= {"calibration": calibrated} if calibrated else {}
         report = self.add(Unit("report", name, spec, inputs, name))
         families = {part.partition(".")[0]: None for part in resolved}
         findings = [self.finding(family, resolved, claims, figures) for family in families]
         inputs = {"report": [report], "claims": [claims], "atlas": [atlas], "figures": figures, "findings": findings}
-        self.add(Unit("publish", name, self.coded("publish", {"study": name}), inputs, name))
+        self.add(Unit("publish", name, self.coded("publish", {"study": name}), inputs | universes, name))
 
     def finding(self, name: str, resolved: dict[str, dict], claims: Unit, figures: list[Unit]) -> Unit:
         """Plan the page of one experiment with the figure that it names, else the first of its own probes."""
@@ -308,11 +328,16 @@ class Planner:
         return {key: resolve(key, content) for key, content in self.study.experiments.items()}
 
     def figures(self) -> Iterator[tuple[plugins.Plugin, str]]:
-        """Yield each figure with the experiment that it shows; an empty name is the whole study."""
+        """Yield each figure with the experiment that it shows; an empty name is the whole study.
+
+        One of the study that says ``MULTIVERSE`` is drawn where some experiment declares one.
+        """
         for name in plugins.catalogue("figures"):
             figure = plugins.find("figures", name)
             if figure.literals["SCOPE"] == "study":
-                yield figure, ""
+                varied = any(content.multiverse for content in self.study.experiments.values())
+                if varied or not figure.literals.get("MULTIVERSE", False):
+                    yield figure, ""
                 continue
             for experiment in self.study.experiments:
                 if shown.of(figure.literals, experiment, self.study, self.resolved):
@@ -367,6 +392,8 @@ def resolve(name: str, experiment: Experiment) -> dict:
     if experiment.search and experiment.search.probes:
         resolved["search"]["probes"] = search_probes.chosen(experiment)
         resolved["search"] |= {"left_out": left_out} if (left_out := search_probes.left_out(experiment)) else {}
+    if experiment.multiverse:
+        resolved["multiverse"]["claims"] = list(multiverse.claims(experiment))
     seeds = [seed for block in experiment.blocks for seed in block]
     task = name.partition(".")[2]
     return {
@@ -382,7 +409,8 @@ def resolve(name: str, experiment: Experiment) -> dict:
 def arrangement(resolved: dict) -> dict:
     """Return the labels under which an experiment's results are gathered, in their order."""
     lists = {key: list(resolved[key]) for key in ("recipes", "stop", "select")}
-    return {**lists, "probes": sorted(resolved["probes"])}
+    choices = {"choices": resolved["multiverse"]["choices"]} if "multiverse" in resolved else {}
+    return {**lists, "probes": sorted(resolved["probes"]), **choices}
 
 
 def declared(study: Study) -> list[dict]:

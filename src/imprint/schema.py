@@ -6,7 +6,7 @@ real classes can tell is checked by the recipe job.
 
 import math
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -185,6 +185,32 @@ class Search(Strict):
     probes: Literal["all"] | Annotated[list[str], Field(min_length=1)] | None = None
 
 
+Choice = Literal["below", "above", "default", "half_batch", "double_batch", "no_decay"]
+
+
+class Multiverse(Strict):
+    """Under which choices of an analyst the contrasts are judged again (a multiverse analysis: Steegen et al. 2016).
+
+    Each choice is trained on so many tuning seeds beside the ``chosen`` setting, which is that of the first rule of
+    ``select``: ``below`` and ``above`` are its neighbours on the grid of the search, ``default`` is what the update's
+    constructor has by default for the searched hyper-parameter; the other choices are the chosen setting with half the
+    batch, with twice the batch (epochs stay, steps change, the rate stays), and with every decay at 0. A recipe for
+    which a choice is not there takes part as ``chosen``. ``claims`` names the contrasts, all where it is left out.
+    """
+
+    seeds: Count = 5
+    choices: Annotated[list[Choice], Field(min_length=1)] = list(get_args(Choice))
+    claims: list[Name] | None = None
+
+    @field_validator("choices", "claims")
+    @classmethod
+    def _different(cls, value: list[str] | None) -> list[str] | None:
+        twice = sorted({name for name in value or [] if value.count(name) > 1})
+        if twice:
+            raise ValueError(f"{twice} are given twice")
+        return value
+
+
 Measure = Annotated[str, Field(pattern=r"^\w+\.\w+$")]
 
 
@@ -304,6 +330,7 @@ class Experiment(Strict):
     keep: list[Literal["update", "optimizer_state"]] = []
     deviations: list[str] = []
     figure: str | None = None
+    multiverse: Multiverse | None = None
     open: bool = True
 
     @field_validator("snapshots", mode="before")

@@ -13,7 +13,7 @@ from imprint import documents
 from imprint.errors import StudyError, nearest
 from imprint.schema import Config, Experiment, Recipe, Study, StudyEntry
 
-COMMON = {"title", "question", "sources", "seeds", "claims", "tasks", "tiers", "open", "deviations"}
+COMMON = {"title", "question", "sources", "seeds", "claims", "tasks", "tiers", "open", "deviations", "multiverse"}
 
 
 def parse(model: type[BaseModel], content: dict, file: Path, key: str = ""):

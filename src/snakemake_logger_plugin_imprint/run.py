@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 STAGES = (
-    *("data", "recipe", "search", "select", "train", "probe"),
-    *("gather", "claims", "figure", "report", "publish"),
+    *("data", "recipe", "search", "select", "train", "vary", "probe"),
+    *("gather", "claims", "multiverse", "figure", "report", "publish"),
 )
 TARGET = "all"
 

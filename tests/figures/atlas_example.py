@@ -28,6 +28,7 @@ SPARSITY = ["sgd_tenth", "powerprop_a2", "powerprop_a3", "powerprop_a4"]
 PATCHES = ["sgd_tenth", "adam_fast", "muon"]
 SPRITES = ["sgd", "adam", "muon", "signum"]
 CLONES = ["sgd", "adam", "muon"]
+CHOICES = ("below", "above", "default", "half_batch", "double_batch", "no_decay")
 
 
 def measure(random, coords, level, spread, extra=None, **attrs):
@@ -293,6 +294,20 @@ def forgetting(random, recipes=FORGETTING, seeds=SEEDS):
     return {name: data if name == "search" else without_search(data) for name, data in groups.items()}
 
 
+def universes(random, recipes=DIGITS, choices=("chosen", *CHOICES), seeds=range(1000, 1005)):
+    """`digits` under the choices of other analysts, as `multiverse/<group>`: the level moves with the choice."""
+    places = [digits(random, recipes, list(seeds)) for _ in choices]
+    groups = {}
+    for name in ("training", "effective_rank", "activation_rank", "hessian", "performance"):
+        parts = [place[name].assign_coords(select=[choice]) for place, choice in zip(places, choices, strict=True)]
+        groups[f"multiverse/{name}"] = xr.concat(parts, "select")
+    rank = groups["multiverse/effective_rank"]["effective_rank"]
+    rank.loc[{"recipe": "muon", "select": "half_batch"}] -= 9
+    status = groups["multiverse/training"]["status"]
+    status.loc[{"select": "no_decay", "recipe": [name for name in recipes if name != "adamw"]}] = np.nan
+    return groups
+
+
 def without_search(data):
     """The same with adam_slow and adam_fast as recipes without search: their only selection is "fixed"."""
     fixed = [name for name in ("adam_slow", "adam_fast") if name in data["recipe"]]
@@ -513,7 +528,22 @@ def atlas(seed: int = 0) -> xr.DataTree:
                 data[name].loc[{"recipe": "shampoo", "snapshot": "matched_loss"}] = np.nan
     groups["digits"]["training"]["status"].loc[{"recipe": "lion", "seed": 3}] = 1.0
     groups["digits"]["training"]["status"].loc[{"recipe": "shampoo"}] = 2.0
+    groups["digits"] |= universes(np.random.default_rng(11))
     return tree(groups)
+
+
+def contrasts() -> dict[str, dict]:
+    """The contrasts of `digits` that are judged again, as resolved."""
+    found = {}
+    for row in claims()[lambda rows: (rows["experiment"] == "digits") & (rows["kind"] == "claim")].to_dict("records"):
+        form, _, bound = row["expect"].partition(" ")
+        sides = row["recipes"].removeprefix("mean(").replace(")", "").split(" - ")
+        known = {key: row[key] for key in ("says", "source", "measure", "kind")}
+        known["contrast"] = [side.split(", ") for side in sides]
+        known["where"] = dict([row["where"].split("=")]) if row["where"] else {}
+        own = found.setdefault(row["claim"], {**known, "expect": {form: float(bound)}, "at": []})
+        own["at"].append(dict(zip(("stop", "select", "snapshot"), row["mode"].split("/"), strict=True)))
+    return found
 
 
 def experiments() -> list[dict]:
@@ -561,6 +591,8 @@ def experiments() -> list[dict]:
                 "matched_steps": {"step": 300, "train_loss": None},
                 "matched_loss": {"step": None, "train_loss": 0.1},
             },
+            claims=contrasts(),
+            multiverse={"seeds": 5, "choices": list(CHOICES), "claims": list(contrasts())},
         ),
         spec(
             "forgetting",

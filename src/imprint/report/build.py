@@ -7,9 +7,10 @@ import jinja2
 import pandas as pd
 import xarray as xr
 
-from imprint.report import board, calibration, inline, protocol
+from imprint.report import board, calibration, inline, multiverse, protocol
 
 STUDY = ("", None)  # the `experiment` of a figure that shows the whole study
+MULTIVERSE = "multiverse"  # a figure of the study that has a section of its own
 LAST = (
     "seeds",
     "learning_curves",
@@ -28,6 +29,7 @@ def build(
     provenance: dict,
     out: str | Path,
     calibrations: Sequence[calibration.Calibration] = (),
+    universes: pd.DataFrame | None = None,
 ) -> None:
     """Write the report as one HTML file that fetches nothing; equal inputs give equal bytes.
 
@@ -40,6 +42,7 @@ def build(
             table, a list of mappings a table with their keys as columns, a list one column.
         out: the file to write.
         calibrations: what was found of the judging, one for each number of seeds.
+        universes: the contrasts under the choices of other analysts, columns of `imprint.claims.multiverse`.
 
     Raises:
         ValueError: if a claim or a figure belongs to an experiment that is not given.
@@ -48,6 +51,7 @@ def build(
     known(claims["experiment"], names, "claims")
     known([figure["experiment"] for figure in figures if figure["experiment"] not in STUDY], names, "figures")
     literature = claims[claims["kind"] != "control"]
+    whole = [figure for figure in figures if figure["experiment"] in STUDY]
     page = (
         environment()
         .get_template("template.html")
@@ -63,7 +67,9 @@ def build(
             posthoc=len(literature.loc[literature["post_hoc"], ["experiment", "claim"]].drop_duplicates()),
             claims=board.board(literature, experiments, "claim"),
             controls=board.board(claims, experiments, "control"),
-            figures=[picture(figure) for figure in figures if figure["experiment"] in STUDY],
+            figures=[picture(figure) for figure in whole if figure["name"] != MULTIVERSE],
+            multiverse=multiverse.section(universes),
+            universes=[picture(figure) for figure in whole if figure["name"] == MULTIVERSE],
             experiments=[section(atlas, claims, experiment, figures) for experiment in experiments],
             provenance=[block(name, content) for name, content in provenance.items() if name not in ("study", "plan")],
         )

@@ -23,6 +23,10 @@ def declared(experiment: dict) -> list[tuple[str, str]]:
         ("snapshots", rules(experiment["snapshots"]) or "the ends of training (and of each task)"),
         ("probes", ", ".join(probe.replace("_", " ") for probe in experiment["probes"])),
     ]
+    if experiment.get("multiverse"):
+        declared = experiment["multiverse"]
+        choices = ", ".join(name.replace("_", " ") for name in declared["choices"])
+        pairs.append(("contrasts again under", f"{choices}, on {declared['seeds']} tuning seeds"))
     pairs += [("deviation", text) for text in experiment.get("deviations", [])]
     if experiment.get("sources"):
         pairs.append(("sources", ", ".join(experiment["sources"])))

@@ -13,6 +13,8 @@ def main(argv: list[str]) -> None:
     for name, experiment in work.plan["experiments"].items():
         places = [place for place in work.plan["places"] if place["experiment"] == name]
         groups |= {f"/{name}/{key}": data for key, data in collect(experiment, places).items()}
+        varied = [place for place in places if place["kind"] == "multiverse"]
+        groups |= {f"/{name}/multiverse/{key}": data for key, data in universes(experiment, varied).items()}
     tree = xr.DataTree.from_dict(groups)
     stores = sorted({place["file"] for place in work.plan["places"]})
     store.write_tree(tree, work.out, study=work.plan["study"], spec=work.spec, stores=stores)
@@ -49,3 +51,15 @@ def collect(experiment: dict, places: list[dict]) -> dict[str, xr.Dataset]:
     for probe in sorted({place["probe"] for place in places if place["kind"] == "search_probe"}):
         groups[f"search_space/{probe}"] = atlas.search_space(read("search_probe", probe), searches, **labels)
     return groups
+
+
+def universes(experiment: dict, places: list[dict]) -> dict[str, xr.Dataset]:
+    """Return what was measured under the choices of other analysts: training and a group per probe, by choice."""
+    labels = {"selects": ["chosen", *experiment.get("choices", [])]}
+    labels |= {"recipes": experiment["recipes"], "stops": list(experiment["stop"])}
+    pieces: dict[str, list[atlas.Piece]] = {}
+    for place in places:
+        data = store.read(place["file"])
+        data = data if place["probe"] else atlas.training(data)
+        pieces.setdefault(place["probe"] or "training", []).append(atlas.Piece(place["stop"], place["recipe"], data))
+    return {name: atlas.gather(found, **labels) for name, found in pieces.items()}

@@ -20,6 +20,9 @@ def main(argv: list[str]) -> None:
         receipt.unlink()
     for role, name in (("report", "report.html"), ("claims", "claims.csv")):
         _copy(work.inputs[role][0], folder / name)
+    (folder / "multiverse.csv").unlink(missing_ok=True)
+    for path in work.inputs.get("multiverse", []):
+        _copy(path, folder / "multiverse.csv")
     _figures(work, folder)
     _findings(work, folder / "findings")
     _index(work, folder / "index.csv")

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from imprint import store
-from imprint.claims import table, trust
+from imprint.claims import multiverse, table, trust
 from imprint.report.build import build
 from imprint.report.calibration import Calibration
 from imprint.stages.common import Job, job
@@ -21,7 +21,7 @@ def main(argv: list[str]) -> None:
     calibrated = [_calibration(path) for path in work.inputs.get("calibration", [])]
     content = (store.read_tree(atlas), table.read(claims), experiments, figures, provenance(work))
     with store.replacing(work.out) as scratch:
-        build(*content, scratch, calibrated)
+        build(*content, scratch, calibrated, *map(multiverse.read, work.inputs.get("multiverse", [])))
 
 
 def _figure(path: Path) -> dict:

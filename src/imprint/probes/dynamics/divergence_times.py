@@ -14,6 +14,7 @@ from imprint.solution import Replicas, Solution
 from imprint.task import Task
 
 NEEDS = ("clones",)
+RECIPE = True
 MEASURES = {
     "steps": {
         "long_name": "steps until the copy trained on clones loses more test accuracy than allowed",

@@ -16,6 +16,7 @@ from imprint.task import Task
 
 NEEDS = ()
 KEPT = ("snapshots", "optimizer_state")
+RECIPE = True
 MEASURES = {
     "eigenvalue": {
         "long_name": "largest eigenvalues of the Hessian of the training loss, for Adam of the preconditioned one",
