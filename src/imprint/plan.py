@@ -301,11 +301,11 @@ class Planner:
         inputs |= {"calibration": calibrated} if calibrated else {}
         report = self.add(Unit("report", name, spec, inputs, name))
         families = {part.partition(".")[0]: None for part in resolved}
-        findings = [self.finding(family, resolved, claims, figures) for family in families]
+        findings = [self.finding(family, resolved, claims, figures, universes) for family in families]
         inputs = {"report": [report], "claims": [claims], "atlas": [atlas], "figures": figures, "findings": findings}
         self.add(Unit("publish", name, self.coded("publish", {"study": name}), inputs | universes, name))
 
-    def finding(self, name: str, resolved: dict[str, dict], claims: Unit, figures: list[Unit]) -> Unit:
+    def finding(self, name: str, resolved: dict, claims: Unit, figures: list[Unit], universes: dict) -> Unit:
         """Plan the page of one experiment with the figure that it names, else the first of its own probes."""
         parts = {key: value for key, value in resolved.items() if key.partition(".")[0] == name}
         drawn = [figure for figure in figures if figure.spec["experiment"] in parts]
@@ -319,7 +319,8 @@ class Planner:
         figure = (chosen or own)[0]
         spec = {"study": self.study.name, "experiment": name, "figure": figure.spec["figure"], "content": digest(parts)}
         spec = self.coded("finding", spec)
-        inputs = {"claims": [claims], "figures": [figure]}
+        judged_again = universes if any("multiverse" in part for part in parts.values()) else {}
+        inputs = {"claims": [claims], "figures": [figure]} | judged_again
         return self.add(Unit("finding", f"{self.study.name}-{name}", spec, inputs, f"{self.study.name} {name}"))
 
     @functools.cached_property

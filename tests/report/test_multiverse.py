@@ -6,8 +6,8 @@ import pytest
 from imprint.claims.multiverse import COLUMNS, judge
 from imprint.figures import multiverse as figure
 from imprint.figures import render
-from imprint.report import build
-from imprint.report.multiverse import section
+from imprint.report import build, finding
+from imprint.report.multiverse import grid, section
 from tests.report.test_report import PROVENANCE, Page
 
 
@@ -94,3 +94,23 @@ def test_each_mode_is_told_by_itself():
 @pytest.mark.parametrize("table", [None, pd.DataFrame(columns=list(COLUMNS))])
 def test_without_a_multiverse_there_is_nothing_to_say(table):
     assert section(table) == {"tests": 0}
+
+
+def test_a_page_has_a_row_for_each_mode_and_a_dash_for_what_changes_nothing(study):
+    declared, below = row("declared", "supported"), row("below", "contradicted", -0.2) | {"turned": True}
+    other = row("declared", "supported", mode="loss/best/final")
+    untested = row("half_batch", "untested", mode="loss/best/final")
+    table = pd.DataFrame([declared, below, other, untested])
+    assert grid(table) == [
+        ["statement", "recipes", "mode", "declared", "below", "half batch"],
+        ["More of it.", "muon − adam", "steps · best · final", "supported 0.2", "**contradicted** −0.2", "–"],
+        ["More of it.", "muon − adam", "loss · best · final", "supported 0.2", "–", "untested"],
+    ]
+    experiment = next(iter(study[2].values()))
+    claims = study[1][study[1]["experiment"] == experiment["name"]]
+    text = finding.page("core", [experiment], claims, [], "", "", table)
+    assert "## Under other choices" in text
+    for line in grid(table):
+        assert f"| {' | '.join(line)} |" in text.splitlines()
+    assert "|---|---|---|---|---|---|" in text.splitlines()
+    assert "other choices" not in finding.page("core", [experiment], claims, [], "", "")

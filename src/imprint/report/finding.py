@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from imprint.report import board, protocol
+from imprint.report import board, multiverse, protocol
 from imprint.report.board import cell, minus, mode_words
 
 PAUSE = 60.0
@@ -66,6 +66,20 @@ PAGE = """\
 Power: what a test "finds" comes out with probability 0.8 at this n, this number of tests and this spread; d is the
 smallest effect of interest. The least p that n pairs give is 2/2^n.{% if commits %} {{ commits }}{% endif %}
 
+{% if under %}
+
+## Under other choices
+
+Exploration: the statements judged again as other analysts might have set them up, on tuning seeds, each choice a family
+of its own. The verdicts above stay as they are. A dash: the choice changes nothing for the recipes compared.
+
+{% for cells in under %}
+| {{ cells | join(" | ") }} |
+{% if loop.first %}
+|{{ "---|" * cells | length }}
+{% endif %}
+{% endfor %}
+{% endif %}
 
 ## Protocol
 {% for part in parts %}
@@ -95,7 +109,15 @@ Run it again: `make study STUDY={{ study }} ONLY={{ experiment }}`.
 """
 
 
-def page(study: str, parts: list[dict], claims: pd.DataFrame, jobs: list[TimedJob], image: str, caption: str) -> str:
+def page(
+    study: str,
+    parts: list[dict],
+    claims: pd.DataFrame,
+    jobs: list[TimedJob],
+    image: str,
+    caption: str,
+    under: pd.DataFrame | None = None,
+) -> str:
     """Return the page as Markdown.
 
     Args:
@@ -105,6 +127,7 @@ def page(study: str, parts: list[dict], claims: pd.DataFrame, jobs: list[TimedJo
         jobs: when the jobs ran that this experiment needs.
         image: address of the figure from the page, empty for none.
         caption: the figure's.
+        under: the verdicts under other choices, columns of :mod:`imprint.claims.multiverse`.
     """
     first = parts[0]
     several = len(parts) > 1
@@ -121,6 +144,7 @@ def page(study: str, parts: list[dict], claims: pd.DataFrame, jobs: list[TimedJo
         several=several,
         disagreements=disagreements(claims),
         commits=commits(claims),
+        under=multiverse.grid(under),
         parts=[{"task": task(part), "protocol": _protocol(part)} for part in parts],
         deviations=first.get("deviations", []),
         cost=cost(jobs),

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from imprint.claims.multiverse import CHOSEN, DECLARED
-from imprint.report.board import minus, quantity
+from imprint.report.board import minus, mode_words, quantity
 
 WORDS = {
     DECLARED: "as declared",
@@ -34,6 +34,27 @@ def section(table: pd.DataFrame | None) -> dict:
         "seeds": sorted(set(again["pairs_declared"].tolist())),
         "turned": [sentence(rows) for rows in groups if {"supported", "contradicted"} <= set(rows["verdict"])],
     }
+
+
+def grid(table: pd.DataFrame | None) -> list[list[str]]:
+    """Return a heading and a row for each statement, recipes and mode: verdict and estimate under every choice."""
+    if table is None or table.empty:
+        return []
+    choices = [choice for choice in WORDS if choice in set(table["choice"])]
+    lines = [["statement", "recipes", "mode", *(choice.replace("_", " ") for choice in choices)]]
+    for _, rows in table.groupby([*KEYS, "recipes"], sort=False):
+        first, by_choice = rows.iloc[0], {row["choice"]: row for row in rows.to_dict("records")}
+        of = first["experiment"].partition(".")[2].replace("_", " ")
+        head = [first["says"].replace("|", "\\|") + (f" ({of})" if of else ""), minus(first["recipes"])]
+        lines.append([*head, mode_words(first["mode"]), *(_cell(by_choice.get(choice)) for choice in choices)])
+    return lines
+
+
+def _cell(row: dict | None) -> str:
+    if row is None:
+        return "–"
+    estimate = "" if row["verdict"] == "untested" else f" {quantity(row['estimate'], row['unit'])}"
+    return f"**{row['verdict']}**{estimate}" if row["turned"] else f"{row['verdict']}{estimate}"
 
 
 def sentence(rows: pd.DataFrame) -> str:

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from imprint import store
-from imprint.claims import table
+from imprint.claims import multiverse, table
 from imprint.report import finding
 from imprint.stages.common import Job, job
 
@@ -17,7 +17,9 @@ def main(argv: list[str]) -> None:
     parts = [part for key, part in work.plan["experiments"].items() if key.partition(".")[0] == name]
     (verdicts,), (figure,) = work.inputs["claims"], work.inputs["figures"]
     claims = table.read(verdicts)
-    own = claims[claims["experiment"].isin([part["name"] for part in parts])]
+    names = [part["name"] for part in parts]
+    own = claims[claims["experiment"].isin(names)]
+    again = [multiverse.read(path) for path in work.inputs.get("multiverse", [])]
     jobs = finding.timed(_stores(work, name), work.out.parents[2] / "benchmarks")
     work.out.parent.mkdir(parents=True, exist_ok=True)
     table.write(own, work.out.with_suffix(".csv"))
@@ -25,7 +27,8 @@ def main(argv: list[str]) -> None:
         shutil.copyfile(figure.with_suffix(".png"), scratch)
     with store.replacing(work.out) as scratch:
         caption = importlib.import_module(f"imprint.figures.{work.spec['figure']}").CAPTION
-        page = finding.page(work.spec["study"], parts, own, jobs, f"{name}.png", caption)
+        under = again[0][again[0]["experiment"].isin(names)] if again else None
+        page = finding.page(work.spec["study"], parts, own, jobs, f"{name}.png", caption, under)
         scratch.write_text(page, encoding="utf-8")
 
 
