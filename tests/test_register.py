@@ -216,6 +216,7 @@ def _record(work: tuple[dict, Path]) -> None:
     register.record(*work)
 
 
+@pytest.mark.slow
 def test_many_invocations_at_once_lose_nothing_and_repeat_nothing(tmp_path):
     """Eight processes with overlapping claims: every claim has one whole line."""
 
