@@ -174,7 +174,9 @@ def test_a_probe_of_ones_own_is_one_new_file(project):
 
 def test_a_seed_block_appended(project):
     project.replace(IMAGES, '["0-1"]', '["0-1", "2-3"]')
-    assert project.jobs() == counted(project, GATHERED, train=4, probe=8)
+    expected = counted(project, GATHERED, train=4, probe=8)
+    expected["figure"] += 1  # with three seeds and more there are shares of variance
+    assert project.jobs() == expected
 
 
 def test_a_seed_block_appended_where_data_are_drawn_per_seed(project):
@@ -212,7 +214,9 @@ def test_the_authors_own_file(project):
     project.append("recipes.yaml", "\nmine:\n  update: mine:Mine\n  search: {lr: [0.01, 1.0]}\n")
     project.replace(IMAGES, "[sgd, adam]", "[sgd, adam, mine]")
     cells = {"recipe": 1, "search": 2, "select": 2, "train": 2, "probe": 4}
-    assert project.jobs() == counted(project, GATHERED, **cells)
+    expected = counted(project, GATHERED, **cells)
+    expected["figure"] += 1  # three recipes that search the rate have regrets
+    assert project.jobs() == expected
     said = project.study()
     assert "report: " in said, "plan and pipeline name the same units"
     assert project.jobs() == {}
