@@ -233,3 +233,18 @@ def test_a_measurement_of_something_else(project, change):
     assert {label.split()[1] for label in before if before[label] != after[label]} == (
         {"sgd", "adam"} if chosen else {"sgd", "adam", "plain"}
     )
+
+
+def test_a_measurement_is_the_same_on_another_machine(project):
+    before = subjects(project)
+    project.config["device"] = "cuda"
+    project.toy["task"]["block"] = 2
+    assert subjects(project) == before
+
+
+def test_more_seeds_leave_what_looks_across_recipes_the_same(project):
+    project.toy["probes"] = {"performance": {}, "agreement": {}}
+    before = subjects(project)
+    project.toy["seeds"] = [*project.toy["seeds"], "3-4"]
+    after = subjects(project)
+    assert {label: after[label] for label in before} == before and len(after) > len(before)

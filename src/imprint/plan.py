@@ -210,7 +210,9 @@ class Planner:
         declared = experiment.multiverse
         seeds = list(range(TUNING, TUNING + declared.seeds))
         inputs = {"data": [self.data(experiment, seeds)], "recipe": [proof]} | ({"select": [chosen]} if chosen else {})
-        spec = self.coded("vary", {**fleet, "seeds": seeds, "choices": sorted(declared.choices)}, self.modules(fleet))
+        spec = {**fleet, "seeds": seeds, "choices": sorted(declared.choices)}
+        spec |= {"rule": next(iter(experiment.select))} if chosen else {}
+        spec = self.coded("vary", spec, self.modules(fleet))
         return self.add(Unit("vary", self.prefix(experiment, fleet), spec, inputs, label))
 
     def probes(self, name: str, experiment: Experiment) -> None:

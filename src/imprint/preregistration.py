@@ -5,6 +5,9 @@ from imprint.history import LABELS
 from imprint.identity import Unit, canonical, digest
 from imprint.schema import Claim, Experiment
 
+MACHINE = ("device", "executor", "block", "allow")
+"""What a fleet's spec says of where and how it is computed."""
+
 
 def claim_hash(claim: Claim, *experiments: Experiment) -> str:
     """Return ten hex digits of what a claim states, the same under another name, label or code.
@@ -38,10 +41,14 @@ def sides(claim: Claim, names: list[str], experiments: list[Experiment]) -> list
 
 
 def subject(unit: Unit) -> str:
-    """Return a digest of what a unit computes, on which seeds and by which version of the code left out."""
+    """Return a digest of what a unit computes: on which seeds, on what machine and by which code is left out."""
     found = unit.__dict__.get("_subject")
     if found is None:
-        spec = {key: value for key, value in unit.spec.items() if key not in ("code", "seeds")}
+        spec = {key: value for key, value in unit.spec.items() if key not in ("code", "seeds", *MACHINE)}
+        if "task" in spec:
+            spec["task"] = {key: value for key, value in spec["task"].items() if key not in MACHINE}
+        if "others" in spec:
+            spec["others"] = sorted(set(spec["others"]))
         inputs = {role: sorted({subject(other) for other in units}) for role, units in unit.inputs.items()}
         found = digest({"stage": unit.stage, "spec": spec, "inputs": inputs})
         unit.__dict__["_subject"] = found

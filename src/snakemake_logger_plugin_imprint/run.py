@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 STAGES = (
     *("data", "recipe", "search", "select", "train", "vary", "probe"),
-    *("gather", "claims", "multiverse", "figure", "report", "publish"),
+    *("gather", "calibrate", "claims", "multiverse", "figure", "finding", "report", "publish"),
 )
 TARGET = "all"
 

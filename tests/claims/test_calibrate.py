@@ -77,6 +77,17 @@ def test_the_same_calibration_twice():
     xr.testing.assert_identical(one, other)
 
 
+def test_an_interval_alone_is_held_to_its_own_level():
+    made = figures(calibrate.calibrate(pool_example.pool(["a.loss"]), SEEDS, DRAWS))
+    each = {figure.lowest for figure in made if figure.check == "covered_each" and not figure.mark}
+    assert each == {rates.least(0.9, DRAWS)} and "covered_each" not in red(made)
+
+
+def test_without_an_ordered_measure_nothing_is_said_of_divergence():
+    made = figures(calibrate.calibrate(pool_example.pool(["b.distance"]), SEEDS, 20))
+    assert "diverged" not in {figure.mark for figure in made} and not any(np.isnan(figure.value) for figure in made)
+
+
 # ------------------------------------------------- one that is not
 
 

@@ -29,6 +29,13 @@ def test_a_line_for_each_family(project):
     assert controls.startswith("toy, controls: 8 seeds, 3 tests")  # one for each recipe
 
 
+def test_with_too_few_seeds_nothing_can_be_found(project):
+    project.toy["seeds"] = ["0-2"]
+    project.claim["sd"] = 0.1
+    claims, claim, _ = prospect.prospect(project.load())
+    assert claims.endswith("no effect can be found") and claim.endswith("finds nothing (sd 0.1, declared)")
+
+
 @pytest.mark.parametrize(
     ("more", "tests"),
     [

@@ -21,11 +21,11 @@ FLEET = {"stop": {"epochs": 2}, "snapshots": {"early": {"step": 3}}, "evaluate_e
 def table(chosen):
     about = {"long_name": "for a test", "units": "1"}
     data = {"chosen": ("select", [chosen, 2], about), "hyper.lr": ("setting", RATES, about)}
-    return xr.Dataset(data, coords={"select": ["best", "other"], "setting": range(3)})
+    return xr.Dataset(data, coords={"select": ["best", "another"], "setting": range(3)})
 
 
 def varied(bench, recipe, chosen=1, out=None, choices=ALL, **changes):
-    fleet = {**FLEET, "seeds": SEEDS, "choices": choices, **changes}
+    fleet = {**FLEET, "seeds": SEEDS, "choices": choices, "rule": "best", **changes}
     inputs = {"data": bench.data()}
     if "search" in recipe:
         store.write(table(chosen), bench.path("select"), stage="select")
@@ -41,7 +41,8 @@ def settings(found):
 
 
 def choices(recipe, chosen=1, batch=10, examples=60):
-    found = stage.choices({"recipe": recipe, "batch_size": batch}, None if chosen is None else table(chosen), examples)
+    fleet = {"recipe": recipe, "batch_size": batch, "rule": "best"}
+    found = stage.choices(fleet, None if chosen is None else table(chosen), examples)
     return {name: (choice.setting["lr"], choice.batch_size) for name, choice in found.items()}
 
 
@@ -74,7 +75,8 @@ def test_what_each_choice_trains(bench):
 def test_each_is_bit_for_bit_what_a_fleet_of_its_own_leaves(bench, choice, recipe, rate, batch):
     found = varied(bench, DECAYING)
     (place,) = [place for place, roles in enumerate(found["role"].values) if choice in roles.split()]
-    alone = train(small_task(), spec(recipe, **FLEET, batch_size=batch), [{"lr": rate}], SEEDS)
+    fleet = stage.lasting({"batch_size": 10, **FLEET}, batch)
+    alone = train(small_task(), spec(recipe, **fleet), [{"lr": rate}], SEEDS)
     for snapshot in ("init", "early", "final"):
         for seed in SEEDS:
             expected = weights_of(alone, 0, seed, snapshot)
@@ -148,7 +150,7 @@ def test_choices_that_come_to_the_same_are_trained_once(bench):
     adam = {"update": "torch.optim:Adam", "search": {"lr": [0.001, 0.1]}}
     select = table(0).assign({"hyper.lr": ("setting", [0.001, 0.01, 0.1], {"long_name": "x", "units": "1"})})
     store.write(select, bench.path("select"), stage="select")
-    plan = bench.spec("vary", adam, **FLEET, seeds=SEEDS, choices=["above", "default"])
+    plan = bench.spec("vary", adam, **FLEET, seeds=SEEDS, choices=["above", "default"], rule="best")
     found = bench.run("vary", plan, data=bench.data(), select=bench.path("select"))
     assert found["role"].values.tolist() == ["chosen default", "above"]
 
@@ -175,3 +177,33 @@ def test_full_batches_are_told_as_none(bench):
     found = varied(bench, SEARCHED, batch_size=None)
     assert np.isnan(found["hyper.batch_size"].values).all()
     assert set(settings(found)) == {"chosen", "below", "above", "default"}
+
+
+def test_the_chosen_setting_is_that_of_the_rule_that_is_named_whatever_the_order():
+    fleet = {"recipe": SEARCHED, "batch_size": 10, "rule": "best"}
+    for places in ([0, 1], [1, 0]):
+        assert stage.choices(fleet, table(0).isel(select=places), 60)["chosen"].setting == {"lr": RATES[0]}
+
+
+def test_a_decay_that_is_searched_is_none_without_decay():
+    recipe = {"update": "torch.optim:AdamW", "hyper": {"lr": 0.01}, "search": {"weight_decay": [0.1, 1.0]}}
+    select = table(1).rename({"hyper.lr": "hyper.weight_decay"})
+    found = stage.choices({"recipe": recipe, "batch_size": 10, "rule": "best"}, select, 60)
+    assert found["chosen"].setting == {"weight_decay": RATES[1]} and found["no_decay"].setting == {"weight_decay": 0.0}
+
+
+@pytest.mark.parametrize("size", [5, 10, 20])
+def test_steps_and_passes_are_as_many_epochs_with_another_batch(size):
+    spec = {
+        "batch_size": 10,
+        "stop": {"train_loss": 0.1, "at_most": {"steps": 40}},
+        "snapshots": {"early": {"step": 8}, "paid": {"passes": 12.0}, "low": {"train_loss": 0.5}},
+    }
+    found = stage.lasting(spec, size)
+    assert found["stop"] == {"train_loss": 0.1, "at_most": {"steps": 400 // size}}
+    assert found["snapshots"] == {
+        "early": {"step": 80 // size},
+        "paid": {"passes": 120 / size},
+        "low": {"train_loss": 0.5},
+    }
+    assert stage.lasting({**spec, "stop": {"epochs": 3}}, size)["stop"] == {"epochs": 3}

@@ -174,6 +174,8 @@ def covered_diverged(pool: Pool, seeds: int, draws: int, rng: np.random.Generato
     The truth is the difference with every diverged replica at the worst value of the whole pool.
     """
     ordered = Pool(pool.atlas, [measure for measure in pool.measures if pool.ordered(measure)])
+    if not ordered.measures:
+        return {}
     truth_M = np.array([_shift(ordered, measure) for measure in ordered.measures])
     one, other = deal(rng, pool.replicas, min(draws, DIVERGED_DRAWS), seeds, seeds)
     diverged_DN = rng.random(one.shape) < DIVERGED

@@ -1,7 +1,6 @@
 """How many replicas of a pool one draw of the calibration takes."""
 
-LEAST_SEEDS = 5
-"""Fewest pairs that can reach the level: the smallest p of 5 is 0.0625, of 4 it is 0.125."""
+from imprint.claims.attainable import least_pairs
 
 SETTINGS = 3
 """Settings, alike in truth, from which the calibration of the selection chooses."""
@@ -25,4 +24,4 @@ def judged(counts: set[int], pool: int) -> list[int]:
     >>> judged({2, 8, 10, 48}, pool=64)
     [8, 10]
     """
-    return sorted(n for n in counts if n >= LEAST_SEEDS and taken(n) <= pool)
+    return sorted(n for n in counts if n >= least_pairs() and taken(n) <= pool)

@@ -38,10 +38,10 @@ def _family(name: str, kind: str, parts: list[Experiment]) -> Iterator[str]:
     n = sum(len(block) for block in parts[0].blocks)
     tests = sum(tests_of(claim, part) for _, claim, part in own)
     counted = f"{tests} test{'s' if tests > 1 else ''}"
-    yield (
-        f"{name}, {KINDS[kind]}: {n} seeds, {counted}: smallest adjusted p {smallest_p(n):.2g}; "
-        f"{detectable(n, tests):.2f} standard deviations are found with probability {POWER:g}"
-    )
+    effect = detectable(n, tests)
+    found = f"{effect:.2f} standard deviations are found with probability {POWER:g}"
+    told = "no effect can be found" if np.isnan(effect) else found
+    yield f"{name}, {KINDS[kind]}: {n} seeds, {counted}: smallest adjusted p {smallest_p(n):.2g}; {told}"
     for key, claim, _ in own:
         if claim.sd is not None:
             yield f"  {key}: {_declared(claim, n, tests)}"
@@ -53,5 +53,7 @@ def _declared(claim: Claim, n: int, tests: int) -> str:
     margin = np.nan if form == "within" else float(bound)
     found = of_claim(form, np.log1p(margin) if claim.relative else margin, claim.sd, n, tests)
     distance = np.expm1(found["detectable"]) if claim.relative else found["detectable"]
+    if np.isnan(distance):
+        return f"finds nothing (sd {claim.sd:g}, declared)"
     told = f"finds {distance:.3g} (sd {claim.sd:g}, declared)"
     return told if np.isnan(found["n_needed"]) else f"{told}; {margin:g} needs {found['n_needed']:.0f} seeds"

@@ -79,12 +79,15 @@ def _twins(found: xr.Dataset, unequal: int) -> list[Figure]:
 
 
 def _coverage(found: xr.Dataset, seeds: int) -> list[Figure]:
-    draws, made = found.sizes["draw"], []
-    for check, lowest in (("covered_each", COVERAGE), ("covered_all", None), ("covered_alone", None)):
-        lowest = least(1 - 2 * ALPHA, draws) if lowest is None else lowest
+    draws, tests, made = found.sizes["draw"], found.sizes["measure"], []
+    whole = least(1 - 2 * ALPHA, draws)
+    each = min(COVERAGE, least((1 - 2 * ALPHA) ** (1 / tests), tests * draws))  # of one test, its own level
+    for check, lowest in (("covered_each", each), ("covered_all", whole), ("covered_alone", whole)):
         for name, share in zip(found["shape"].values.tolist(), found[check].mean("draw").values.tolist(), strict=True):
             mark = SHAPES[name].mark
             made.append(Figure(check, name, share, -math.inf if mark else lowest, mark=mark))
+    if "covered_diverged" not in found:
+        return made
     diverged = float(found["covered_diverged"].mean())
     return [*made, Figure("covered_alone", "one in eight of one side diverged", diverged, mark="diverged")]
 

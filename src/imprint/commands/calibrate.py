@@ -8,7 +8,7 @@ from pathlib import Path
 from imprint import plan as planning
 from imprint import store, warm
 from imprint.claims import trust
-from imprint.claims.deal import LEAST_SEEDS
+from imprint.claims.attainable import least_pairs
 from imprint.commands.study import PRELOAD, snakemake
 from imprint.errors import ImprintError
 from imprint.identity import Unit
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
     if not units:
         raise ImprintError(
             f"study {plan.study.name}: nothing can be calibrated; config.yaml needs calibration:, a pool of replicas, "
-            f"and an experiment at least {LEAST_SEEDS} seeds"
+            f"and an experiment at least {least_pairs()} seeds"
         )
     missing = [unit.path for unit in units if not Path(unit.path).exists()]
     status = _make(plan.study.name, missing) if missing else 0

@@ -27,8 +27,9 @@ CAPTION = (
     "(REML); a row with ANOVA beside it by analysis of variance, because the likelihood has no maximum. The residual "
     "is the interaction of all of them. Measures with the largest share of the recipe come first; the line on a bar is "
     "the 95 % interval of its first part. A count such as 55/56 tells that replicas have no value; up to a fifth may, "
-    "and there is no interval then. The table beside the figure has all intervals and, where orders are crossed, the "
-    "runs outside median +/- 3 scaled median absolute deviations of their recipe."
+    "and there is no interval then, unless they are those of a whole recipe, which is left out. The table beside the "
+    "figure has all intervals and, where orders are crossed, the runs outside median +/- 3 scaled median absolute "
+    "deviations of their recipe."
 )
 METRICS = {metric.replace(".", ": ").replace("_", " "): metric for metric in outliers.METRICS}  # as measures are named
 COLOURS = {

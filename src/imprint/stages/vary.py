@@ -48,12 +48,12 @@ def choices(fleet: dict, select: xr.Dataset | None, examples: int) -> dict[str, 
     the rule chose nothing, the middle of the grid is trained for the record, and is no choice.
 
     Args:
-        fleet: recipe and batch size as the experiment declares them.
+        fleet: recipe and batch size as the experiment declares them, and ``rule``, the first rule of selection.
         select: what the rules chose, with the grid; None where nothing is searched.
         examples: no batch can be larger.
     """
     recipe, batch = fleet["recipe"], fleet["batch_size"]
-    settings = {CHOSEN: {"lr": recipe["hyper"]["lr"]}} if select is None else searched(recipe, select)
+    settings = {CHOSEN: {"lr": recipe["hyper"]["lr"]}} if select is None else searched(recipe, select, fleet["rule"])
     found = {name: Choice(recipe, setting, batch) for name, setting in settings.items()}
     if CHOSEN not in found:
         return found
@@ -62,16 +62,17 @@ def choices(fleet: dict, select: xr.Dataset | None, examples: int) -> dict[str, 
         if size is not None and size != batch and size <= examples:
             found[name] = Choice(recipe, settings[CHOSEN], size)
     plain = alternatives.without_decay(recipe)
-    if plain is not None:
-        found["no_decay"] = Choice(plain, settings[CHOSEN], batch)
+    decay = {alternatives.DECAY: 0.0} if alternatives.DECAY in settings[CHOSEN] else {}
+    if plain is not None or decay:
+        found["no_decay"] = Choice(plain or recipe, settings[CHOSEN] | decay, batch)
     return found
 
 
-def searched(recipe: dict, select: xr.Dataset) -> dict[str, dict[str, float]]:
-    """Return the chosen setting, its neighbours and the default; the middle of the grid where nothing was chosen."""
+def searched(recipe: dict, select: xr.Dataset, rule: str) -> dict[str, dict[str, float]]:
+    """Return the setting that a rule chose, its neighbours and the default; the middle of the grid if it chose none."""
     (name,) = recipe["search"]
     grid = select[f"hyper.{name}"].values.tolist()
-    place = int(select["chosen"].values[0])
+    place = int(select["chosen"].sel(select=rule))
     if place < 0:
         return {NONE: {name: grid[len(grid) // 2]}}
     places = {CHOSEN: place, "below": place - 1, "above": place + 1}
@@ -89,7 +90,7 @@ def most_examples(task: Task) -> int:
 def vary(work: Job, task: Task, found: dict[str, Choice]) -> xr.Dataset:
     """Train a fleet for each recipe and batch size; choices that come to the same setting are trained once.
 
-    Epochs stay: with another batch size it is the number of steps that changes.
+    Epochs stay: with another batch size it is the number of steps that changes, see :func:`lasting`.
     """
     fleets: dict[str, list[str]] = {}
     for name, choice in found.items():
@@ -100,10 +101,29 @@ def vary(work: Job, task: Task, found: dict[str, Choice]) -> xr.Dataset:
         for name in names:
             roles.setdefault(canonical(found[name].setting), []).append(name)
         settings = [found[own[0]].setting for own in roles.values()]
-        spec = {**work.spec, "recipe": first.recipe, "batch_size": first.batch_size}
+        spec = {**lasting(work.spec, first.batch_size), "recipe": first.recipe}
         solution = train(task, spec, settings, work.spec["seeds"], Checkpoint(work.resume / f"fleet_{number}"))
         parts.append(labelled(solution, [" ".join(own) for own in roles.values()], first.batch_size))
     return joined(parts)
+
+
+def lasting(spec: dict, batch_size: int | None) -> dict:
+    """Return what a fleet has in common for another batch: what is told in steps or passes is as many epochs as before.
+
+    >>> spec = {"batch_size": 50, "stop": {"steps": 30}, "snapshots": {"paid": {"passes": 9}}}
+    >>> lasting(spec, 100)
+    {'batch_size': 100, 'stop': {'steps': 15}, 'snapshots': {'paid': {'passes': 4.5}}}
+    """
+    if batch_size == spec["batch_size"]:
+        return spec
+    factor = spec["batch_size"] / batch_size
+
+    def scaled(rules: dict) -> dict:
+        found = {key: scaled(value) if isinstance(value, dict) else value for key, value in rules.items()}
+        found |= {key: max(1, round(found[key] * factor)) for key in ("step", "steps") if key in found}
+        return found | ({"passes": found["passes"] * factor} if "passes" in found else {})
+
+    return {**spec, "batch_size": batch_size, "stop": scaled(spec["stop"]), "snapshots": scaled(spec["snapshots"])}
 
 
 def labelled(solution: xr.Dataset, roles: list[str], batch_size: int | None) -> xr.Dataset:
