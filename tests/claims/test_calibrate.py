@@ -2,21 +2,17 @@
 
 import dataclasses
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
+import pool_example
 import pytest
 import xarray as xr
 
 from imprint.claims import calibrate, family, rates, sides, trust
+from imprint.claims.attainable import attained, smallest_p
 from imprint.claims.pool import ONE, OTHER, PoolError, deal
-from imprint.claims.power import attained, detectable
+from imprint.claims.power import detectable
 from imprint.claims.shapes import SHAPES
-from imprint.claims.signflip import smallest_p
-
-sys.path.insert(0, str(Path(__file__).parent))
-import pool_example  # noqa: E402
 
 SEEDS, DRAWS = 8, 200
 

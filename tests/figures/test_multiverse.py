@@ -1,11 +1,15 @@
 """The figure of the multiverse shows the verdict and the estimate of every choice, and marks what is turned round."""
 
+from typing import get_args
+
 import pytest
 from matplotlib.patches import Rectangle
 from test_all_figures import drawn
 
 from imprint.claims.multiverse import judge
 from imprint.figures import multiverse, style
+from imprint.report.multiverse import WORDS
+from imprint.schema import Choice
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +61,8 @@ def test_a_study_without_a_multiverse_says_so(study):
 def test_a_long_label_is_cut():
     assert multiverse.shortened("a" * 44) == "a" * 44
     assert multiverse.shortened("a b" * 30) == ("a b" * 30)[:43].rstrip() + "…"
+
+
+def test_every_choice_that_can_be_declared_has_its_column_and_its_words():
+    declared = ("declared", "chosen", *get_args(Choice))
+    assert declared == multiverse.ORDER == tuple(WORDS)
