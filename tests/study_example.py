@@ -1,11 +1,17 @@
 """A small study in a folder of its own, to plan and to break."""
 
 import copy
+import csv
+import json
 from pathlib import Path
 
+import numpy as np
+import xarray as xr
 import yaml
 
-from imprint import plan, study
+from imprint import plan, store, study
+from imprint.plan import Plan
+from imprint.stages.publish import INDEX
 
 REFERENCES = "@article{kingma2015, title={Adam}}\n@misc{robbins1951,\n title={SGD}}\n"
 CONFIG = {
@@ -94,6 +100,42 @@ class Project:
         """Read the study."""
         return study.load(self.write(), name)
 
-    def plan(self, name: str | None = None) -> plan.Plan:
+    def plan(self, name: str | None = None) -> Plan:
         """Plan the study."""
         return plan.build(self.write(), name)
+
+    def publish(self, name: str | None = None) -> Plan:
+        """Leave what a run of the study leaves: stores with how they were made and no content, files with less."""
+        made = self.plan(name)
+        for unit in plan.all_units(made):
+            for file in plan.files(unit):
+                if not (self.root / file).exists():
+                    self.put(unit, file)
+        for frozen in made.units["plan"].values():
+            (self.root / frozen.path).write_text(json.dumps(plan.written(made, frozen)))
+        names = {role: [Path(other.path).name for other in units] for role, units in made.final.inputs.items()}
+        receipt = {"plan": plan.frozen_for(made, made.final).digest, "made_from": names}
+        (self.root / made.final.path).write_text(json.dumps(receipt))
+        for file in plan.published(made):
+            (self.root / file).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / file).touch()
+        with open(self.root / f"results/{made.study.name}/index.csv", "w", newline="") as handle:
+            writer = csv.DictWriter(handle, INDEX)
+            writer.writeheader()
+            writer.writerows({**row, "fields": json.dumps(row["fields"])} for row in plan.index(made))
+        return made
+
+    def put(self, unit, file: str) -> None:
+        """Put an almost empty file where one of a unit's files would be, with its log and its benchmark."""
+        path = self.root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if file.endswith(".zarr.zip"):
+            made_from = {role: [Path(other.path).name for other in units] for role, units in unit.inputs.items()}
+            about = {"long_name": "x", "units": "1"}
+            store.write(xr.Dataset({"x": ("seed", np.zeros(1), about)}), path, spec=unit.spec, made_from=made_from)
+        else:
+            path.touch()
+        for kind, suffix, content in (("logs", "log", "said\n"), ("benchmarks", "jsonl", '{"s": 2.0}\n')):
+            beside = self.root / f"results/{kind}/{unit.stage}/{unit.name}.{suffix}"
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(content)

@@ -13,8 +13,6 @@ import xarray as xr
 
 from imprint import cli, code_version, store
 from imprint import plan as planning
-from imprint.commands import plan as plan_command
-from imprint.identity import Unit
 
 sys.path.insert(0, str(Path(__file__).parent))
 import study_example  # noqa: E402
@@ -43,14 +41,6 @@ def run(project, monkeypatch, capsys):
     return command
 
 
-def stored(unit, root, **spec):
-    """Put a small store where a unit's would be, made with another spec."""
-    other = Unit(unit.stage, unit.prefix, {**unit.spec, **spec}, unit.inputs)
-    about = {"long_name": "x", "units": "1"}
-    store.write(xr.Dataset({"x": ("seed", np.zeros(1), about)}), root / other.path, spec=other.spec)
-    return root / other.path
-
-
 # ----------------------------------------------------------------- exit codes
 
 
@@ -59,7 +49,7 @@ def stored(unit, root, **spec):
     [
         ("plam", "did you mean 'plan'"),
         ("reports", "did you mean 'report'"),
-        ("zzz", "allowed: calibrate, claims, data"),
+        ("zzz", "allowed: calibrate, claims, clean, data"),
     ],
 )
 def test_an_unknown_command(run, name, hint):
@@ -162,110 +152,6 @@ def test_the_installed_program(project):
     answer = subprocess.run(words, cwd=project.root / "experiments", capture_output=True, text=True)
     assert (answer.returncode, answer.stdout) == (1, "")
     assert answer.stderr == "imprint recipes: error: recipes.yaml: no such file\n"
-
-
-# ----------------------------------------------------------------------- plan
-
-
-def test_plan_of_a_study_that_never_ran(run, project):
-    status, out, err = run("plan")
-    assert (status, err) == (0, "")
-    made = project.plan()
-    total = sum(len(units) for units in made.units.values())
-    lines = out.splitlines()
-    assert lines[0] == f"study quick: {total} of {total} jobs to run"
-    assert "train: 6 of 6" in lines
-    assert "  toy adam seeds 0-1  (new)" in lines
-    assert len([line for line in lines if line.startswith("  ")]) == total
-
-
-def test_plan_says_what_the_tests_can_find(run, project):
-    project.toy["seeds"] = ["0-7"]
-    lines = run("plan")[1].splitlines()
-    assert lines[lines.index("power:") + 1].startswith("toy, claims: 8 seeds, 1 test: smallest adjusted p 0.0078; ")
-
-
-def test_plan_refuses_what_cannot_reach_the_level(run, project):
-    project.config["studies"]["quick"]["pilot"] = False
-    for command in ("plan", "study"):
-        status, out, err = run(command)
-        assert (status, out) == (1, "")
-        assert "toy.yaml: seeds: 3 paired seeds give p >= 0.25, and a verdict needs p <= 0.1" in err
-    assert not (project.root / "results").exists()
-
-
-def test_plan_names_the_study_asked_for(run):
-    assert run("plan", "core")[1].startswith("study core: ")
-
-
-def test_plan_writes_nothing(run, project):
-    run("plan")
-    before = sorted(project.root.rglob("*"))
-    run("plan")
-    assert sorted(project.root.rglob("*")) == before
-    assert not (project.root / "results").exists()
-
-
-def test_plan_leaves_out_what_is_there(run, project):
-    made = project.plan()
-    for unit in made.units["train"].values():
-        stored(unit, project.root)
-    _, out, _ = run("plan")
-    assert "train: " not in out
-    assert f"search: {len(made.units['search'])} of" in out
-
-
-def test_plan_says_what_changed(run, project):
-    made = project.plan()
-    (data,) = made.units["data"].values()
-    stored(data, project.root, task={"name": "classification", "limit": 90})
-    assert "  classification  (changed: task.limit 90 -> 100)" in run("plan")[1].splitlines()
-
-
-def test_plan_says_which_code_changed(run, project):
-    made = project.plan()
-    (data,) = made.units["data"].values()
-    code = {**data.spec["code"], "sources": {**data.spec["code"]["sources"], "imprint.store": "00000000"}}
-    stored(data, project.root, code=code)
-    assert "  classification  (changed: code of imprint.store)" in run("plan")[1].splitlines()
-
-
-def test_plan_names_the_nearest_of_several_results(run, project):
-    made = project.plan()
-    (data,) = made.units["data"].values()
-    stored(data, project.root, task={"name": "classification", "limit": 90, "pool": 2})
-    stored(data, project.root, task={"name": "classification", "limit": 80})
-    assert "  classification  (changed: task.limit 80 -> 100)" in run("plan")[1].splitlines()
-
-
-def test_plan_says_that_an_input_changed(project):
-    made = project.plan()
-    train = next(iter(made.units["train"].values()))
-    moved = Unit(train.stage, train.prefix, train.spec, {"data": [Unit("data", "x", {})]})
-    about = {"long_name": "x", "units": "1"}
-    store.write(xr.Dataset({"x": ("seed", np.zeros(1), about)}), project.root / moved.path, spec=moved.spec)
-    assert plan_command.reason(train, project.root) == "its inputs changed"
-
-
-def test_plan_with_a_damaged_result_beside(run, project):
-    made = project.plan()
-    (data,) = made.units["data"].values()
-    damaged = stored(data, project.root, task={"name": "classification", "limit": 90})
-    damaged.write_bytes(damaged.read_bytes()[:100])
-    status, out, err = run("plan")
-    assert status == 0 or (status == 1 and damaged.name in err)
-
-
-def test_plan_sees_an_optimizer_in_the_studys_folder(run, project, monkeypatch):
-    # a stage does: it looks for modules where the study is
-    project.recipes["plain"]["update"] = "hers_beside_the_study:Mine"
-    (project.write() / "hers_beside_the_study.py").write_text("RATE = 1\n")
-    made = []
-    real = planning.build
-    monkeypatch.setattr(planning, "build", lambda *given: made.append(real(*given)) or made[-1])
-    assert run("plan")[0] == 0
-    sources = [unit.spec["code"]["sources"] for unit in made[-1].units["recipe"].values()]
-    assert [found for found in sources if "hers_beside_the_study" in found]
 
 
 # -------------------------------------------------------------------- recipes

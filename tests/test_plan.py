@@ -599,16 +599,72 @@ def test_a_copy_of_the_files_has_the_same_plan(project, tmp_path):
 # --------------------------------------------------------------------- missing
 
 
-def test_explain_lists_what_is_not_there(project):
+def counts(units):
+    return {stage: len(of_stage) for stage, of_stage in units.items() if of_stage}
+
+
+def touch(root, *files):
+    for file in files:
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).touch()
+
+
+@pytest.fixture
+def complete(project):
+    """A plan of which every file is there, empty."""
     made = project.plan()
-    missing = plan.explain(made, project.root)
-    assert {stage: len(units) for stage, units in missing.items()} == {s: len(u) for s, u in made.units.items()}
-    there = next(iter(made.units["train"].values()))
-    (project.root / there.path).parent.mkdir(parents=True)
-    (project.root / there.path).touch()
-    missing = plan.explain(made, project.root)
-    assert there not in missing["train"]
-    assert len(missing["train"]) == 5
+    touch(project.root, *plan.published(made))
+    for units in made.units.values():
+        for unit in units.values():
+            touch(project.root, *plan.files(unit))
+    return made
+
+
+def test_everything_is_to_run_where_nothing_is_there(project):
+    made = project.plan()
+    assert counts(plan.to_run(made, project.root)) == counts(made.units)
+
+
+def test_nothing_is_to_run_where_all_is_there(project, complete):
+    assert counts(plan.to_run(complete, project.root)) == {}
+
+
+def test_what_is_there_is_not_to_run(project):
+    made = project.plan()
+    there = next(iter(made.units["probe"].values()))
+    touch(project.root, there.path, *(unit.path for role in there.inputs.values() for unit in role))
+    missing = plan.to_run(made, project.root)
+    assert there.path not in [unit.path for unit in missing["probe"]]
+    assert len(missing["probe"]) == len(made.units["probe"]) - 1
+
+
+@pytest.mark.parametrize("stage", ["data", "search", "train", "probe", "gather", "claims"])
+def test_what_nothing_needs_is_not_to_run(project, complete, stage):
+    (project.root / next(iter(complete.units[stage].values())).path).unlink()
+    assert counts(plan.to_run(complete, project.root)) == {}
+
+
+@pytest.mark.parametrize("name", ["report.html", "claims.csv", "index.csv"])
+def test_what_is_asked_for_is_to_run(project, complete, name):
+    (project.root / "results" / "quick" / name).unlink()
+    assert counts(plan.to_run(complete, project.root)) == {"publish": 1}
+
+
+def test_what_reads_a_file_that_was_not_there_is_to_run(project, complete):
+    for path in (complete.final.path, next(iter(complete.units["gather"].values())).path):
+        (project.root / path).unlink()
+    figures = len(complete.units["figure"])
+    expected = {"gather": 1, "claims": 1, "figure": figures, "report": 1, "publish": 1}
+    assert counts(plan.to_run(complete, project.root)) == expected, "pages read the figures, which are there"
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".png", ".csv"])
+def test_a_part_of_a_figure_that_is_not_there(project, complete, suffix):
+    (finding,) = complete.units["finding"].values()
+    (figure,) = finding.inputs["figures"]
+    (project.root / figure.path).with_suffix(suffix).unlink()
+    (project.root / complete.final.path).unlink()
+    assert counts(plan.to_run(complete, project.root)) == {"figure": 1, "finding": 1, "report": 1, "publish": 1}
 
 
 def test_a_unit_that_is_not_planned(project):

@@ -16,6 +16,9 @@ STAGES = (
 COMMANDS = {
     "plan": "show what a study would run, and why",
     "study": "run a study",
+    "status": "show how far a study is, and why jobs failed",
+    "verify": "compare two results trees",
+    "clean": "remove results to which no study refers",
     "recipes": "list the recipes",
     "calibrate": "measure how often verdicts are wrong, and how often right",
     "findings": "put the pages of a finished study into docs/findings",

@@ -16,7 +16,11 @@ from pathlib import Path
 
 PROJECT = "imprint"
 DIGITS = 8
-NEUTRAL = {"imprint.errors", "imprint.code_version"}  # they refuse and explain; no result passes through them
+NEUTRAL = {
+    "imprint.errors",
+    "imprint.code_version",
+    "imprint.equivalent",
+}  # they refuse and explain; no result passes through them
 POSITIONS = {"ctx", "type_comment", "kind", "type_ignores", "type_params"}
 
 

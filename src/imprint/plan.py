@@ -3,11 +3,11 @@
 import functools
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint import code_version, multiverse, plugins, preregistration, search_probes, shown
+from imprint import code_version, equivalent, multiverse, plugins, preregistration, search_probes, shown
 from imprint.claims import deal, design
 from imprint.errors import StudyError, nearest
 from imprint.identity import Unit, digest
@@ -80,14 +80,16 @@ class Plan:
 
 def build(root: Path, study: str | None = None) -> Plan:
     """Read a study and return its plan."""
-    return Planner(load(root, study)).plan()
+    return Planner(load(root, study), equivalent.read(root / equivalent.NAME)).plan()
 
 
 class Planner:
     """Builds the units of a study; each kind of unit has one method."""
 
-    def __init__(self, study: Study):
+    def __init__(self, study: Study, equivalences: Sequence[equivalent.Row] = ()):
         self.study = study
+        self.equivalences = equivalences
+        self.declared: dict[equivalent.Row, None] = {}
         self.units: dict[str, dict[str, Unit]] = {}
         self.entries: list[Entry] = []
         self.versions: dict[tuple, dict] = {}
@@ -98,7 +100,10 @@ class Planner:
         key = (stage, modules, files)
         if key not in self.versions:
             entry = (f"imprint.stages.{stage}", *modules)
-            self.versions[key] = code_version.version(entry, LIBRARIES[stage], files)
+            version = code_version.version(entry, LIBRARIES[stage], files)
+            sources, used = equivalent.counted(stage, version["sources"], self.equivalences)
+            self.versions[key] = {**version, "sources": sources}
+            self.declared |= dict.fromkeys(used)
         return {**spec, "code": {"modules": sorted(modules), "files": sorted(files), **self.versions[key]}}
 
     def add(self, unit: Unit) -> Unit:
@@ -297,8 +302,10 @@ class Planner:
         inputs = {"atlas": [atlas], "claims": [claims]}
         universes = {"multiverse": [self.add(Unit("multiverse", name, spec, inputs, name))]} if varied else {}
         figures = [self.figure(figure, of, atlas, claims) for figure, of in self.figures()]
-        spec = self.coded("report", {"study": name, "experiments": digest(resolved)}, files=REPORT_FILES)
         calibrated = self.calibration()
+        spec = {"study": name, "experiments": digest(resolved)}
+        spec |= {"equivalent": [row.plain() for row in self.declared]} if self.declared else {}
+        spec = self.coded("report", spec, files=REPORT_FILES)
         inputs = {"atlas": [atlas], "claims": [claims], "figures": figures} | universes
         inputs |= {"calibration": calibrated} if calibrated else {}
         report = self.add(Unit("report", name, spec, inputs, name))
@@ -493,11 +500,7 @@ def frozen_for(plan: Plan, unit: Unit) -> Unit:
 
 def input_paths(plan: Plan, unit: Unit) -> list[str]:
     """Return the files that a unit needs to be there."""
-    paths = [other.path for units in unit.inputs.values() for other in units]
-    for figure in unit.inputs.get("figures", []):
-        paths += [str(Path(figure.path).with_suffix(suffix)) for suffix in (".png", ".csv")]
-    for page in unit.inputs.get("findings", []):
-        paths += [str(Path(page.path).with_suffix(suffix)) for suffix in (".png", ".csv")]
+    paths = [file for units in unit.inputs.values() for other in units for file in files(other)]
     if unit.stage in PRODUCTS:
         paths.append(frozen_for(plan, unit).path)
     return paths
@@ -514,9 +517,48 @@ def command(plan: Plan, unit: Unit) -> str:
     return shlex.join(words)
 
 
-def explain(plan: Plan, root: Path) -> dict[str, list[Unit]]:
-    """Return the units that are not in the store, by stage."""
-    return {
-        stage: [unit for unit in units.values() if not (root / unit.path).exists()]
-        for stage, units in plan.units.items()
-    }
+def files(unit: Unit) -> list[str]:
+    """Return the files that a unit writes."""
+    others = {"figure": (".png", ".csv"), "finding": (".png", ".csv")}.get(unit.stage, ())
+    return [unit.path, *(str(Path(unit.path).with_suffix(suffix)) for suffix in others)]
+
+
+def published(plan: Plan) -> list[str]:
+    """Return the files under fixed names that a study is asked for."""
+    return [f"results/{plan.study.name}/{name}" for name in ("report.html", "claims.csv", "index.csv")]
+
+
+def to_run(plan: Plan, root: Path) -> dict[str, list[Unit]]:
+    """Return the units that a run would make, by stage, as Snakemake decides it.
+
+    It makes what is not there and is needed for what is asked for, and what reads a file that was not there.
+    """
+    readers: dict[str, list[Unit]] = {}
+    for unit in all_units(plan):
+        for other in _read(plan, unit):
+            readers.setdefault(other.path, []).append(unit)
+    found: set[str] = set()
+    asked = all((root / name).exists() for name in published(plan))
+    pending = [] if asked and _there(plan.final, root) else [plan.final]
+    while pending:
+        unit = pending.pop()
+        if unit.path in found:
+            continue
+        found.add(unit.path)
+        pending += [other for other in _read(plan, unit) if not _there(other, root)]
+        pending += [] if _there(unit, root) else readers.get(unit.path, [])
+    return {stage: [unit for unit in units.values() if unit.path in found] for stage, units in plan.units.items()}
+
+
+def all_units(plan: Plan) -> Iterator[Unit]:
+    """Yield the units of all stages."""
+    return (unit for units in plan.units.values() for unit in units.values())
+
+
+def _read(plan: Plan, unit: Unit) -> list[Unit]:
+    read = [other for units in unit.inputs.values() for other in units]
+    return [*read, frozen_for(plan, unit)] if unit.stage in PRODUCTS else read
+
+
+def _there(unit: Unit, root: Path) -> bool:
+    return all((root / file).exists() for file in files(unit))

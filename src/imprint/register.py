@@ -5,7 +5,8 @@ as they share the measurements. A line has
 
 - ``claim``: the hash of what is claimed (`imprint.preregistration`), ``name`` and ``study`` of where it was seen;
 - ``seen``: when, in UTC; ``seeds``: how many each recipe was to have;
-- ``measurements``: how many units its measurement has; ``measured``: those that were there, made by whatever code;
+- ``measurements``: how many units its measurement has; ``measured``: those that were there, made by whatever code,
+  or had been until `imprint clean` removed them, which ``results/removed.jsonl`` tells;
 - ``post_hoc``: whether it came after its measurements: of each side of what it compares at least one was there.
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 from imprint.errors import ImprintError
 
 NAME = "register.jsonl"
+REMOVED = "removed.jsonl"
 
 
 class RegisterError(ImprintError):
@@ -59,23 +61,59 @@ def record(plan: dict, results: Path) -> None:
         _append(handle, "".join(json.dumps(line) + "\n" for line in lines).encode())
 
 
+def forget(files: set[str], results: Path) -> None:
+    """Write down which measurements are about to be removed: they have been seen, and count as if they were there.
+
+    Args:
+        files: from the project's folder.
+        results: the folder of results.
+    """
+    places = {place["file"]: place["subject"] for place in earlier(results) if place["file"] in files}
+    if places:
+        lines = [json.dumps({"file": file, "subject": places[file]}) + "\n" for file in sorted(places)]
+        with open(results / REMOVED, "a", encoding="utf-8") as handle:
+            handle.writelines(lines)
+            handle.flush()
+            os.fsync(handle.fileno())
+
+
+def removed(file: Path) -> list[dict]:
+    """Return the measurements that were removed: file and subject of each.
+
+    Raises:
+        RegisterError: if a line tells neither.
+    """
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    found = []
+    for number, text in enumerate(lines, 1):
+        try:
+            line = json.loads(text)
+            found.append({"file": line["file"], "subject": line["subject"]})
+        except (ValueError, KeyError, TypeError):
+            raise RegisterError(f"{file}: line {number} tells no measurement: {text[:60]!r}; delete it") from None
+    return found
+
+
+def earlier(results: Path) -> Iterator[dict]:
+    """Yield where the measurements of earlier plans are kept."""
+    for file in sorted((results / "store" / "plan").glob("*.json")):
+        for place in json.loads(file.read_text(encoding="utf-8")).get("places", []):
+            if place.get("subject"):
+                yield place
+
+
 class Measured:
-    """The measurements that are there, those of the plan and those that earlier code made of the same."""
+    """The measurements that are there or were, those of the plan and those that earlier code made of the same."""
 
     def __init__(self, plan: dict, results: Path):
         self.root = results.parent
         self.places = [place for place in plan["places"] if place["kind"] == "probe"]
         self.files: dict[str, set[str]] = {}
-        for place in [*self.places, *self._earlier(results)]:
+        for place in [*self.places, *earlier(results)]:
             if (self.root / place["file"]).exists():
                 self.files.setdefault(place["subject"], set()).add(place["file"])
-
-    def _earlier(self, results: Path) -> Iterator[dict]:
-        """Yield where the measurements of earlier plans are kept."""
-        for file in sorted((results / "store" / "plan").glob("*.json")):
-            for place in json.loads(file.read_text(encoding="utf-8")).get("places", []):
-                if place.get("subject"):
-                    yield place
+        for place in removed(results / REMOVED):
+            self.files.setdefault(place["subject"], set()).add(place["file"])
 
     def of(self, claim: dict, side: list) -> tuple[set[str], set[str]]:
         """Return the files that one side of a claim needs, and those that are there."""

@@ -3,6 +3,7 @@
 import ast
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from imprint import store
 
 ROOT = Path(__file__).parents[2]
 STUDY = Path(__file__).parent / "study"
@@ -61,13 +64,26 @@ class Project:
         return done.stdout
 
     def jobs(self, **environment: str) -> dict[str, int]:
-        """Jobs that would run, by rule, from Snakemake's own dry run; writing the plan down counts once."""
+        """Jobs that would run, by rule, from Snakemake's own dry run; writing the plan down counts once.
+
+        `imprint plan` must say the same.
+        """
         done = self.run(sys.executable, "-m", "snakemake", "--dry-run", **environment)
         assert done.returncode == 0, done.stdout
         rows = re.search(r"^Job stats:\n(.*?)^total", done.stdout, re.M | re.S)
         assert rows or "Nothing to be done" in done.stdout, done.stdout
         counts = dict(re.findall(r"^(\w+) +(\d+)$", rows[1], re.M)) if rows else {}
-        return {rule: 1 if rule == "freeze" else int(count) for rule, count in counts.items() if rule != "all"}
+        jobs = {rule: 1 if rule == "freeze" else int(count) for rule, count in counts.items() if rule != "all"}
+        assert self.planned(**environment) == jobs
+        return jobs
+
+    def planned(self, **environment: str) -> dict[str, int]:
+        """Jobs that would run, by rule, as `imprint plan` tells them."""
+        done = self.imprint("plan", **environment)
+        assert done.returncode == 0, done.stdout
+        counts = dict(re.findall(r"^(\w+): (\d+) of \d+$", done.stdout, re.M))
+        written = {"freeze": 1} if counts.pop("plan", 0) else {}
+        return {stage: int(count) for stage, count in counts.items()} | written
 
     def units(self) -> Counter:
         """Units in the store, by stage."""
@@ -76,6 +92,11 @@ class Project:
     def stores(self, stage: str, prefix: str = "") -> list[Path]:
         """Files of a stage."""
         return sorted((self / "results/store" / stage).glob(f"{prefix}*"))
+
+    def users(self, stage: str, module: str) -> list[str]:
+        """Names of the stored units of a stage that were made by a module."""
+        specs = {path.name: json.loads(store.attributes(path)["spec"]) for path in self.stores(stage)}
+        return [name for name, spec in specs.items() if module in spec["code"]["sources"]]
 
     def results(self) -> dict[str, str]:
         """Digest of every file under ``results/`` that is no log or benchmark."""

@@ -1,12 +1,14 @@
 """What reruns: the table of the design, as counts of jobs by rule."""
 
+import json
 import os
+import re
 import shutil
 
 import pytest
 import yaml
 
-from imprint import documents
+from imprint import documents, store
 
 pytestmark = pytest.mark.slow
 
@@ -112,14 +114,35 @@ def test_results_copied_to_another_folder(project, fresh):
     shutil.rmtree(fresh / "results")
     shutil.copytree(project / "results", fresh / "results", copy_function=shutil.copyfile)
     assert fresh.jobs() == {}
+    done = fresh.imprint("verify", str(project / "results"), "results", "--exact")
+    assert done.returncode == 0 and done.stdout.endswith("\nequal\n"), done.stdout
+
+
+def test_results_copied_to_another_folder_and_a_setting_changed(project, fresh):
+    """Where names are fixed, Snakemake without its own records takes the copied results for those of the change."""
+    shutil.rmtree(fresh / "results")
+    shutil.copytree(project / "results", fresh / "results", copy_function=shutil.copyfile)
+    fresh.replace("recipes.yaml", "eps: 1e-8", "eps: 1e-7")
+    assert fresh.jobs() == counted(fresh, GATHERED, recipe=1, search=2, select=2, train=2, probe=4)
+    assert "  changed: recipe.hyper.eps 1e-08 -> 1e-07" in fresh.imprint("plan").stdout
 
 
 @pytest.mark.parametrize("date", [10**9, 4 * 10**9], ids=["old", "future"])
 def test_stores_touched(project, date):
-    for stage in ("data", "train", "gather"):
-        for file in project.stores(stage):
-            os.utime(file, (date, date))
+    for file in (project / "results/store").glob("*/*"):
+        os.utime(file, (date, date))
     assert project.jobs() == {}
+
+
+def test_a_second_invocation_in_another_shell(project):
+    """Another order of hashes, time zone, language, umask and number of cores: nothing to do, nothing written."""
+    before = project.results()
+    strange = {"PYTHONHASHSEED": "12345", "TZ": "Asia/Tokyo", "LC_ALL": "C", "LANG": "C"}
+    assert project.jobs(**strange) == {}
+    shell = "umask 077; export COLUMNS=40; exec imprint study -- --cores 1"
+    done = project.run("bash", "-c", shell, **strange)
+    assert done.returncode == 0 and "nothing to do" in done.stdout, done.stdout
+    assert project.results() == before
 
 
 def test_planning_is_the_same_everywhere_and_writes_nothing(project):
@@ -145,6 +168,29 @@ def test_a_constant_of_a_probe(project):
 def test_a_module_that_a_probe_imports(project):
     project.append("src/imprint/probes/weights/effective_rank.py", "\nLIMIT = 3\n")
     assert project.jobs() == counted(project, GATHERED, probe=4), "sparsity takes its matrices from there"
+
+
+@pytest.mark.parametrize(
+    ("file", "products", "cells"),
+    [
+        ("fleet/order", GATHERED, {"recipe": 3, "search": 4, "select": 4, "train": 5, "probe": 9}),
+        ("fleet/selection", GATHERED, {"search": 4, "select": 4, "train": 4, "probe": 8}),
+        ("atlas", ("gather", "claims", *DRAWN), {}),
+        ("claims/holm", ("claims", *DRAWN), {}),
+        ("report/board", ("finding", "report", "publish"), {}),
+        ("report/inline", ("report", "publish"), {}),
+    ],
+)
+def test_a_helper_reruns_its_users_and_what_follows(project, file, products, cells):
+    project.append(f"src/imprint/{file}.py", "\nLIMIT = 3\n")
+    assert project.jobs() == counted(project, products, **cells)
+
+
+def test_a_helper_of_one_probe_alone(project):
+    project.append("src/imprint/probes/function/performance.py", "\nLIMIT = 3\n")
+    users = project.users("probe", "imprint.probes.function.performance")
+    assert {unit.partition("-")[2].split("-")[1] for unit in users} == {"performance"}
+    assert project.jobs() == counted(project, GATHERED, probe=len(users))
 
 
 def test_a_module_that_no_probe_of_the_study_imports(project):
@@ -242,6 +288,32 @@ def test_the_task(project):
     assert project.jobs() == counted(project, GATHERED, data=2, recipe=1, train=1, probe=1)
 
 
+def test_an_experiment_removed(project):
+    """What is left is judged again, together; nothing of it is measured again. And back."""
+    text = (project / LINES).read_text()
+    (project / LINES).unlink()
+    jobs = project.jobs()
+    assert set(jobs) == set(GATHERED)
+    assert jobs["finding"] == 1 and jobs["figure"] < len(list((project / "results/tiny/figures").glob("*.svg")))
+    (project / LINES).write_text(text)
+    assert project.jobs() == {}
+
+
+def test_an_experiment_added(project):
+    text = (project / LINES).read_text().replace("steps: 40", "steps: 30")
+    (project / "experiments/shorter.yaml").write_text(text)
+    jobs = project.jobs()
+    cells = {stage: jobs.get(stage) for stage in ("data", "recipe", "search", "train", "probe")}
+    assert cells == {"data": None, "recipe": None, "search": None, "train": 1, "probe": 1}, "data and proof are shared"
+
+
+def test_a_recipe_removed(project):
+    project.replace(IMAGES, "[sgd, adam]", "[adam]")
+    project.replace(IMAGES, "contrast: [adam, sgd]", "recipe: adam")
+    project.replace(IMAGES, "expect: {equal_within: 0.05}", "expect: {at_least: 0.05}")
+    assert set(project.jobs()) == set(GATHERED)
+
+
 # Changes of what is said about it
 
 
@@ -266,6 +338,33 @@ def test_a_title(project):
     assert jobs["report"] == jobs["publish"] == 1
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        (IMAGES, "says: Both reach", "says: The two reach"),
+        (IMAGES, "source: declared for this test", "source: a test"),
+        (IMAGES, "  same_accuracy:", "  equal_accuracy:"),
+        (IMAGES, "question: A search", "question: One search"),
+    ],
+    ids=["says", "source", "name of a claim", "question"],
+)
+def test_a_label_of_what_is_claimed(project, file, old, new):
+    project.replace(file, old, new)
+    assert not set(project.jobs()) - set(JUDGED), "words reach the tables and pages that print them"
+
+
+def test_the_name_of_a_recipe(project):
+    for file, old, new in (("recipes.yaml", "adam:\n", "adaptive:\n"), (IMAGES, "[sgd, adam]", "[sgd, adaptive]")):
+        project.replace(file, old, new)
+    project.replace(IMAGES, "contrast: [adam, sgd]", "contrast: [adaptive, sgd]")
+    assert project.jobs() == counted(project, GATHERED), "no cell has its recipe's name in it"
+
+
+def test_the_name_of_a_stop_rule_and_of_a_selection(project):
+    project.replace(IMAGES, "  early: {epochs: 2}", "  soon: {epochs: 2}")
+    assert project.jobs() == counted(project, GATHERED)
+
+
 def test_the_name_of_an_experiment(project):
     (project / LINES).rename(project / "experiments/margins.yaml")
     assert project.jobs() == counted(project, GATHERED)
@@ -279,6 +378,44 @@ def test_the_code_of_one_figure(project):
 def test_the_template_of_the_report(project):
     project.append("src/imprint/report/template.html", "<!-- another -->\n")
     assert project.jobs() == {"report": 1, "publish": 1}
+
+
+# Changes of code that are declared to alter no result
+
+
+def declared(project, module: str, stage: str = "all") -> None:
+    """Change a module, and declare it with the digests that `imprint plan` prints."""
+    project.append(f"src/{module.replace('.', '/')}.py", "\nLIMIT = 3\n")
+    then, now = re.search(rf"code of {module} (\w+) -> (\w+)", project.imprint("plan").stdout).groups()
+    project.append("equivalent.csv", f"{stage},{module},{now},{then},a constant that nothing reads\n")
+
+
+def test_a_neutral_change_of_what_all_stages_import(project):
+    before = project.results()
+    declared(project, "imprint.store")
+    assert project.jobs() == {"report": 1, "publish": 1}, "the page shows the declaration"
+    project.study()
+    assert project.jobs() == {}
+    page = (project / "results/tiny/report.html").read_text()
+    assert "a constant that nothing reads" in page and "imprint.store" in page
+    kept = {name: digest for name, digest in before.items() if name.endswith(".zarr.zip")}
+    assert {name: digest for name, digest in project.results().items() if name in kept} == kept
+
+
+def test_what_is_made_after_a_neutral_change_says_by_which_code(project):
+    declared(project, "imprint.probes.weights.effective_rank")
+    project.replace(LINES, "probes: [margins]", "probes: [margins, sparsity]")
+    assert project.jobs() == counted(project, GATHERED, probe=1)
+    project.study()
+    (made,) = [path for path in project.stores("probe", "separable") if "-sparsity-" in path.name]
+    attributes = store.attributes(made)
+    assert list(json.loads(attributes["code_that_ran"])) == ["imprint.probes.weights.effective_rank"]
+
+
+def test_a_neutral_change_declared_for_one_stage(project):
+    declared(project, "imprint.losses", stage="train")
+    jobs = project.jobs()
+    assert jobs["search"] == 4, "of search it is not said"
 
 
 # Libraries

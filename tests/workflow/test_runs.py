@@ -4,6 +4,9 @@ import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +106,43 @@ def test_warm_and_cold_runs_give_the_same_bytes(project, finished):
     for one, other in zip(cold, warm, strict=True):
         assert store.attributes(one)["array_digests"] == store.attributes(other)["array_digests"]
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_what_is_stale_after_a_change_is_removed_and_nothing_else(project):
+    """A probe is changed: its earlier stores and products go; back again, it is measured anew and nothing trains."""
+    files = project.results()
+    text = (project / SPARSITY).read_text()
+    project.append(SPARSITY, "\nLIMIT = 3\n")
+    project.study()
+    current = {name for name in project.results() if name not in files}
+    said = project.imprint("clean", "--stale")
+    assert said.returncode == 1 and "nothing was removed" in said.stdout, said.stdout
+    assert project.imprint("clean", "--stale", "--yes").returncode == 0
+    gone = set(files) - set(project.results())
+    products = {"plan", "gather", "claims", "figure", "finding", "report", "publish"}
+    assert {name.split("/")[2] for name in gone} == {"probe", *products} and current <= set(project.results())
+    assert len([name for name in gone if "/probe/" in name]) == 4 and all("/store/" in name for name in gone)
+    assert project.jobs() == {}
+    (project / SPARSITY).write_text(text)
+    jobs = project.jobs()
+    assert (jobs["probe"], jobs.get("train")) == (4, None)
+
+
+def test_status_of_a_run_and_of_a_job_that_fails(fresh):
+    """While it runs, its processes are found; after it failed, the end of the log is told, and what still waits."""
+    square = "square_RP = torch.square(weights_RP - weights_RP.mean(-1, keepdim=True))"
+    fresh.replace(SPARSITY, square, 'raise ValueError("not today")')
+    command = [str(Path(sys.executable).with_name("imprint")), "study"]
+    quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    with subprocess.Popen(command, cwd=fresh.folder, env=fresh.environment, **quiet) as run:
+        seen = []
+        while run.poll() is None:
+            seen += re.findall(r"^running: (\w+) .*, process \d+$", fresh.imprint("status").stdout, re.M)
+    assert seen, "no job was seen while the study ran"
+    assert run.returncode != 0
+    told = fresh.imprint("status")
+    assert told.returncode == 1
+    head = re.match(r"study tiny: (\d+) of (\d+) done, running 0, failed 4, waiting (\d+)\n", told.stdout)
+    assert head and sum(map(int, head.groups()[::2])) + 4 == int(head[2]), told.stdout
+    assert len(re.findall(r"    \| imprint probe: error: probe sparsity .*: not today$", told.stdout, re.M)) == 4
+    assert re.search(r"^waiting: gather 1, claims 1, figure \d+, report 1, finding 2, publish 1$", told.stdout, re.M)

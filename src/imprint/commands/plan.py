@@ -1,62 +1,91 @@
 """``imprint plan``: what a study would run, and why."""
 
 import argparse
-import json
+import os
+import shutil
 from pathlib import Path
 
+from imprint import equivalent, results
 from imprint import plan as planning
-from imprint import store
 from imprint.claims.prospect import prospect
-from imprint.identity import STORE, Unit, plain
+from imprint.earlier import Earlier
+from imprint.errors import ImprintError
+from imprint.forecast import Forecast, forecast
+from imprint.identity import Unit
+from imprint.plan import Plan
+from imprint.words import count, listed, size
+from snakemake_logger_plugin_imprint.run import duration
+
+ROOT = Path(".")
+SHOWN = 20
 
 
 def main(argv: list[str]) -> int:
-    """Print the units that are missing, by stage, with the reason for each, and what the tests can find; exit 0."""
+    """Print what would run, by stage and reason, what it will take, what the tests can find, what is stale; exit 0."""
     parser = argparse.ArgumentParser(prog="imprint plan", description=__doc__)
     parser.add_argument("study", nargs="?", help="an entry of studies in config.yaml")
+    parser.add_argument("--all", action="store_true", help=f"name every job, not only the first {SHOWN} of a reason")
     arguments = parser.parse_args(argv)
-    plan = planning.build(Path("."), arguments.study)
-    missing = planning.explain(plan, Path("."))
+    plan = planning.build(ROOT, arguments.study)
+    to_run = {stage: units for stage, units in planning.to_run(plan, ROOT).items() if units}
+    units = [unit for of_stage in to_run.values() for unit in of_stage]
+    earlier = Earlier(plan, units, ROOT)
     total = sum(len(units) for units in plan.units.values())
-    count = sum(len(units) for units in missing.values())
-    print(f"study {plan.study.name}: {count} of {total} jobs to run")
-    for stage, units in missing.items():
-        if not units:
-            continue
-        print(f"{stage}: {len(units)} of {len(plan.units[stage])}")
-        for unit in units:
-            print(f"  {unit.label}  ({reason(unit, Path('.'))})")
-    print("\n".join(["power:", *prospect(plan.study)]))
+    print(f"study {plan.study.name}: {len(units)} of {total} jobs to run")
+    if units:
+        print("\n".join(taken(forecast(units, earlier, ROOT))))
+    for stage, of_stage in to_run.items():
+        print(f"{stage}: {len(of_stage)} of {len(plan.units[stage])}")
+        print("\n".join(grouped(of_stage, earlier, None if arguments.all else SHOWN)))
+    print("\n".join([*declared(plan), *stale(plan), "power:", *prospect(plan.study)]))
     return 0
 
 
-def reason(unit: Unit, root: Path) -> str:
-    """Return why a unit is not there: never computed, or what differs from the nearest result that is."""
-    stored = sorted((root / STORE / unit.stage).glob(f"{unit.prefix}-*.zarr.zip"))
-    changes = [change for path in stored if (change := _change(unit, path)) is not None]
-    if not changes:
-        return "new"
-    nearest = min(changes, key=len)
-    return "changed: " + ", ".join(nearest[:3]) if nearest else "its inputs changed"
+def grouped(units: list[Unit], earlier: Earlier, shown: int | None) -> list[str]:
+    """Return the lines on the units of a stage: each reason with the units that it is the reason of."""
+    reasons: dict[str, list[str]] = {}
+    for unit in units:
+        reasons.setdefault(earlier.reason(unit), []).append(unit.label)
+    lines = []
+    for reason, labels in reasons.items():
+        lines += [f"  {reason}", *(f"    {label}" for label in labels[:shown])]
+        lines += [f"    and {len(labels) - shown} more (--all)"] if shown and len(labels) > shown else []
+    return lines
 
 
-def _change(unit: Unit, path: Path) -> list[str] | None:
-    """Return the fields in which a stored unit of the same prefix differs."""
-    if path.stem.removesuffix(".zarr").rpartition("-")[0] != unit.prefix:
-        return None
-    before = _flat(json.loads(store.attributes(path).get("spec", "{}")))
-    now = _flat(plain(unit.spec))
-    keys = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
-    return [_told(key, before.get(key, "absent"), now.get(key, "absent")) for key in keys]
+def taken(expected: Forecast) -> list[str]:
+    """Return the lines on time and disk."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    work, wall = duration(expected.seconds), duration(expected.seconds / cores)
+    lines = [f"time: about {work} of work, {wall} on {count(cores, 'core')}, as past jobs took"]
+    if expected.unknown:
+        lines = [*lines[: bool(expected.seconds)], f"time: nothing is known yet of {listed(expected.unknown)}"]
+    free = shutil.disk_usage(ROOT).free
+    needed = f"about {size(expected.bytes)}" if expected.bytes else "nothing is known yet"
+    return [*lines, f"disk: {needed}, {size(free)} are free{': NOT ENOUGH' if expected.bytes > free else ''}"]
 
 
-def _told(key: str, before: str, now: str) -> str:
-    if key.startswith("code.sources."):
-        return f"code of {key.removeprefix('code.sources.')}"
-    return f"{key} {before} -> {now}"
+def declared(plan: Plan) -> list[str]:
+    """Return the lines on code that is declared to be equivalent, and on declarations that are of no use."""
+    (report,) = plan.units["report"].values()
+    used = report.spec.get("equivalent", [])
+    lines = []
+    for row in equivalent.read(ROOT / equivalent.NAME):
+        told = f"{row.module} {row.now or 'absent'} counts as {row.then or 'absent'} ({row.stage}: {row.reason})"
+        lines.append(f"{equivalent.NAME}: {told if row.plain() in used else f'not in use: {told}'}")
+    return lines
 
 
-def _flat(value: object, key: str = "") -> dict[str, str]:
-    if isinstance(value, dict):
-        return {k: v for name, item in value.items() for k, v in _flat(item, f"{key}.{name}" if key else name).items()}
-    return {key: json.dumps(plain(value))}
+def stale(plan: Plan) -> list[str]:
+    """Return the lines on what is out of date, of use to no study, or made by no rule."""
+    lines = []
+    if Path(planning.published(plan)[0]).exists() and not Path(plan.final.path).exists():
+        lines.append(f"stale: results/{plan.study.name} shows an earlier plan until the study is run")
+    try:
+        tree = results.survey(ROOT)
+    except ImprintError as error:
+        return [*lines, f"stale: {error}"]
+    if tree.stale:
+        told = f"{count(len(tree.stale), 'file')}, {size(sum(file.lstat().st_size for file in tree.stale))}"
+        lines.append(f"stale: {told}, to which no study refers; `imprint clean --stale` shows and removes them")
+    return [*lines, *(f"made by no rule: {file}" for file in tree.foreign)]

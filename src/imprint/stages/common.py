@@ -5,12 +5,12 @@ import importlib
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import xarray as xr
 
-from imprint import code_version, store
+from imprint import code_version, equivalent, store
 from imprint.errors import ImprintError
 from imprint.task import Task
 
@@ -30,6 +30,7 @@ class Job:
         out: the file to write.
         plan: the frozen plan, for the products of a study.
         label: what a person calls this job.
+        ran: digest of the code that runs, of each module whose code only counts as the planned one.
     """
 
     stage: str
@@ -38,6 +39,7 @@ class Job:
     out: Path
     plan: dict
     label: str
+    ran: dict[str, str] = field(default_factory=dict)
 
     def read(self, role: str) -> xr.Dataset:
         """Read the one store of a role."""
@@ -61,9 +63,10 @@ class Job:
         return getattr(importlib.import_module(module), named or function)
 
     def provenance(self) -> dict:
-        """Return the attributes that a store carries: spec and inputs by file name."""
+        """Return the attributes that a store carries: spec, inputs by file name, and code that counts as other code."""
         names = {role: [path.name for path in paths] for role, paths in self.inputs.items()}
-        return {"created_by": "imprint", "stage": self.stage, "spec": self.spec, "made_from": names}
+        ran = {"code_that_ran": self.ran} if self.ran else {}
+        return {"created_by": "imprint", "stage": self.stage, "spec": self.spec, "made_from": names, **ran}
 
     def task(self) -> Task:
         """Return the task at run time."""
@@ -88,13 +91,16 @@ def job(stage: str, argv: list[str]) -> Job:
         role, _, path = item.partition("=")
         inputs.setdefault(role, []).append(Path(path))
     plan = json.loads(arguments.plan.read_text(encoding="utf-8")) if arguments.plan else {}
-    _check_code(stage, arguments.spec)
-    return Job(stage, arguments.spec, inputs, arguments.out, plan, arguments.label)
+    ran = _check_code(stage, arguments.spec)
+    return Job(stage, arguments.spec, inputs, arguments.out, plan, arguments.label, ran)
 
 
-def _check_code(stage: str, spec: dict) -> None:
+def _check_code(stage: str, spec: dict) -> dict[str, str]:
+    """Return the digests of code that counts as the planned code without being it."""
     planned = spec["code"]
     now = code_version.version((f"imprint.stages.{stage}", *planned["modules"]), planned["libraries"], planned["files"])
+    real = now["sources"]
+    now["sources"], used = equivalent.counted(stage, real, equivalent.read(Path(equivalent.NAME)))
     changed = [
         name
         for kind in now
@@ -106,3 +112,4 @@ def _check_code(stage: str, spec: dict) -> None:
             f"{stage}: {', '.join(changed)} changed since this job was planned; run the study again to plan with what "
             "is there now"
         )
+    return {row.module: real.get(row.module, "") for row in used}

@@ -32,7 +32,8 @@ def main(argv: list[str]) -> None:
     shutil.rmtree(folder / "atlas.zarr", ignore_errors=True)
     scratch.rename(folder / "atlas.zarr")
     with store.replacing(work.out) as part:
-        part.write_text(json.dumps(work.provenance(), indent=1, sort_keys=True), encoding="utf-8")
+        receipt = {**work.provenance(), "plan": work.plan["digest"]}
+        part.write_text(json.dumps(receipt, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -10,6 +10,8 @@ from imprint.report.build import build
 from imprint.report.calibration import Calibration
 from imprint.stages.common import Job, job
 
+DECLARED = "code changes declared to alter no result (equivalent.csv)"
+
 
 def main(argv: list[str]) -> None:
     """Write the report."""
@@ -58,5 +60,7 @@ def provenance(work: Job) -> dict:
         }
         for unit in work.plan["units"]
     ]
+    declared = {DECLARED: work.spec["equivalent"]} if "equivalent" in work.spec else {}
+    versions = dict(sorted(libraries.items()))
     plan = work.plan["digest"]
-    return {"study": work.plan["study"], "plan": plan, "versions": dict(sorted(libraries.items())), "stores": stores}
+    return {"study": work.plan["study"], "plan": plan, "versions": versions, **declared, "stores": stores}

@@ -1,0 +1,93 @@
+"""How far a study is, from its files and from the processes of this machine, without Snakemake."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from imprint import plan as planning
+from imprint.identity import Unit
+from imprint.plan import Plan
+
+
+@dataclass(frozen=True)
+class Running:
+    """A unit that a process of this machine is making."""
+
+    unit: Unit
+    pid: int
+    seconds: float
+
+
+@dataclass
+class States:
+    """The units of a study by how far they are.
+
+    Attributes:
+        total: their number.
+        running: those that a process of this machine is making.
+        failed: those that were begun and are not there: their job failed or was stopped, or runs on another machine.
+        waiting: those that are to run and were not begun.
+    """
+
+    total: int
+    running: list[Running] = field(default_factory=list)
+    failed: list[Unit] = field(default_factory=list)
+    waiting: list[Unit] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """Number of units that are not to run."""
+        return self.total - len(self.running) - len(self.failed) - len(self.waiting)
+
+
+def states(plan: Plan, root: Path) -> States:
+    """Return how far the units of a study are."""
+    found = States(sum(len(units) for units in plan.units.values()))
+    processes = writers()
+    for unit in (unit for units in planning.to_run(plan, root).values() for unit in units):
+        process = processes.get((root / unit.path).resolve())
+        if process:
+            found.running.append(Running(unit, process.pid, time.time() - process.create_time()))
+        elif begun(unit, root):
+            found.failed.append(unit)
+        else:
+            found.waiting.append(unit)
+    return found
+
+
+def writers() -> dict[Path, psutil.Process]:
+    """Return the processes of this machine that make a file of a study, by the file: stages, started by anything."""
+    found = {}
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+            if "--out" in words[:-1] and any(Path(word).name in ("imprint", "imprint.cli") for word in words[:4]):
+                out = Path(process.cwd(), words[words.index("--out") + 1]).resolve()
+                found[out] = process
+        except psutil.Error:
+            continue  # it ended, or is of another user
+    return found
+
+
+def begun(unit: Unit, root: Path) -> bool:
+    """Return whether a job of a unit was begun and did not end well: its benchmark file comes after its log if so."""
+    written, ended = log(unit, root), root / "results" / "benchmarks" / unit.stage / f"{unit.name}.jsonl"
+    if not written.exists():
+        return False
+    return not ended.exists() or ended.stat().st_mtime_ns < written.stat().st_mtime_ns
+
+
+def log(unit: Unit, root: Path) -> Path:
+    """Return the file of what a unit's job says."""
+    return root / "results" / "logs" / unit.stage / f"{unit.name}.log"
+
+
+def by_stage(units: Iterable[Unit]) -> dict[str, int]:
+    """Return the number of units of each stage."""
+    counts: dict[str, int] = {}
+    for unit in units:
+        counts[unit.stage] = counts.get(unit.stage, 0) + 1
+    return counts
