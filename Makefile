@@ -6,11 +6,12 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install study plan findings check test lock
+.PHONY: help install study plan findings check test test-faults lock
 
 help:
 	@echo "make study [STUDY=core]  run a study, print the path of its report (ONLY=forgetting: one experiment of it)"
 	@echo "make test                run the test suite"
+	@echo "make test-faults         disturb a study in every way, see that it recovers (FAULTS=30 FAULTS_SEED=7: some cases)"
 	@echo "make plan  [STUDY=core]  show what would run, and why"
 	@echo "make findings STUDY=core put the pages of its experiments into docs/findings"
 	@echo "make check               what every commit must pass, in 2.5 minutes on 2 cores"
@@ -46,6 +47,12 @@ check: install
 
 test: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2
+
+test-faults: export FAULTS := $(if $(FAULTS),$(FAULTS),all)
+test-faults: export FAULTS_SEED := $(if $(FAULTS_SEED),$(FAULTS_SEED),$(shell date +%s))
+test-faults: install
+	@echo "FAULTS=$(FAULTS) FAULTS_SEED=$(FAULTS_SEED)"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2 tests/faults
 
 lock: install
 	$(BIN)/python tools/lock.py

@@ -6,7 +6,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from imprint import plan as planning
-from imprint import register
+from imprint import register, runs
 from imprint.errors import ImprintError
 
 min_version("9.19")
@@ -17,7 +17,12 @@ except ImprintError as error:
     raise WorkflowError(str(error))
 
 
+# a job ends when this process is gone: imprint.parent
+shell.prefix("set -euo pipefail; export IMPRINT_PARENT=$PPID; ")
+
+
 onstart:
+    runs.start(Path("."))
     register.record(planning.frozen(plan), Path("results"))
 
 

@@ -244,7 +244,7 @@ def test_a_failed_write_leaves_the_old_file(file, monkeypatch):
         raise OSError("no space left on device")
 
     monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(store.StoreError, match="cannot be written .no space left on device"):
         store.write(example(), file)
     assert file.read_bytes() == before
     assert list(file.parent.iterdir()) == [file]

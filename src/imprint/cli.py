@@ -5,9 +5,12 @@ Each stage is a command, so that every job of a study can be run, debugged and p
 
 import importlib
 import sys
+import traceback
 from pathlib import Path
 
+from imprint import fault, parent
 from imprint.errors import ImprintError, nearest
+from imprint.writer import sole_writer
 
 STAGES = (
     "data", "recipe", "search", "select", "train", "vary", "probe", "gather", "claims", "multiverse", "calibrate",
@@ -56,12 +59,21 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _stage(name: str, argv: list[str]) -> int:
+    parent.watch()
     if name in ("data", "recipe", "search", "train", "vary", "probe"):
         import torch
 
         torch.set_num_threads(1)
     try:
-        importlib.import_module(f"imprint.stages.{name}").main(argv)
+        with sole_writer(argv) as there:
+            if not there:
+                importlib.import_module(f"imprint.stages.{name}").main(argv)
+    except (ImprintError, BrokenPipeError):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        print(f"imprint {name}: error: {fault.told(error)}", file=sys.stderr)
+        return 1
     except SystemExit as stop:
         # Lightning leaves with 0 when it is told to stop
         if stop.code or {"-h", "--help"} & set(argv):

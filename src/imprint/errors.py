@@ -1,6 +1,7 @@
 """Errors that a person can act on."""
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
@@ -19,3 +20,14 @@ def nearest(word: object, allowed: Iterable[object]) -> str:
     if close:
         return f"did you mean {' or '.join(map(repr, close))}?"
     return f"allowed: {', '.join(names)}" if names else "nothing is allowed here"
+
+
+REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space on its disk and run again"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "make it and its folder writable for you and run again"),
+}
+
+
+def remedy(error: OSError) -> str:
+    """Return what a person can do about an error of the file system, as the end of a message."""
+    return REMEDIES.get(error.errno, "see to it and run again")

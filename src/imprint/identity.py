@@ -1,37 +1,18 @@
 """Names of units: a digest of everything that a unit depends on, and of nothing else."""
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-SPEC_VERSION = 1
+from imprint.naming import canonical as canonical
+from imprint.naming import digest as digest
+from imprint.naming import of
+from imprint.naming import plain as plain
+
 STORE = PurePosixPath("results/store")
 SUFFIX = {
     **{"plan": ".json", "claims": ".csv", "multiverse": ".csv", "figure": ".svg", "report": ".html"},
     **{"finding": ".md", "publish": ".json"},
 }
-
-
-def plain(value: object) -> object:
-    """Return a value as JSON knows it; a whole float equals the integer."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
-
-
-def canonical(value: object) -> str:
-    """Return the one JSON text of a value: keys sorted, no spaces."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def digest(value: object) -> str:
-    """Return ten hex digits of a value's canonical text."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:10]
 
 
 @dataclass(frozen=True)
@@ -58,7 +39,7 @@ class Unit:
         found = self.__dict__.get("_digest")
         if found is None:
             inputs = {role: [unit.digest for unit in units] for role, units in self.inputs.items()}
-            found = digest({"version": SPEC_VERSION, "stage": self.stage, "spec": self.spec, "inputs": inputs})
+            found = of(self.stage, self.spec, inputs)
             self.__dict__["_digest"] = found
         return found
 

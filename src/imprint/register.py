@@ -14,6 +14,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def removed(file: Path) -> list[dict]:
 def earlier(results: Path) -> Iterator[dict]:
     """Yield where the measurements of earlier plans are kept."""
     for file in sorted((results / "store" / "plan").glob("*.json")):
-        for place in json.loads(file.read_text(encoding="utf-8")).get("places", []):
+        for place in _places(file):
             if place.get("subject"):
                 yield place
 
@@ -128,6 +129,13 @@ class Measured:
         subjects = {place["subject"] for place in places}
         there = set().union(*(self.files.get(subject, set()) for subject in subjects))
         return {place["file"] for place in places}, there
+
+
+def _places(file: Path) -> list[dict]:
+    """Return the places of a plan; one that is damaged has none, the stage that needs it refuses it."""
+    with suppress(ValueError):
+        return json.loads(file.read_bytes()).get("places", [])
+    return []
 
 
 def _line(claim: dict, study: str, before: Measured) -> dict:

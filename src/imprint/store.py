@@ -20,7 +20,8 @@ import xarray as xr
 import zarr
 from zarr.storage import MemoryStore, ZipStore
 
-from imprint.errors import ImprintError
+from imprint.errors import ImprintError, remedy
+from imprint.naming import is_named_by
 
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 DIGESTS = "array_digests"
@@ -85,17 +86,26 @@ def _readable(data: xr.Dataset) -> xr.Dataset:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a scratch path beside ``path``, and move it there only if the block succeeds."""
+    """Give a scratch path beside ``path``, and move it there only if the block succeeds.
+
+    Raises:
+        StoreError: if it cannot be written there; the message names the file and the fix.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        yield scratch
-        with open(scratch, "rb") as handle:
-            os.fsync(handle.fileno())
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield scratch
+            with open(scratch, "rb") as handle:
+                os.fsync(handle.fileno())
+            os.replace(scratch, path)
+        finally:
+            scratch.unlink(missing_ok=True)
+    except OSError as error:
+        if error.filename not in (None, str(scratch), str(path.parent)):
+            raise
+        raise StoreError(f"{path}: cannot be written ({error.strerror or error}); {remedy(error)}") from error
 
 
 def _pack(entries: Mapping[str, bytes], path: Path) -> None:
@@ -187,6 +197,8 @@ def read(path: str | Path) -> xr.Dataset:
     path = Path(path)
     with _opened(path) as store:
         data = xr.open_zarr(store, consolidated=False, chunks=None).load()
+    if not is_named_by(path.name, data.attrs):
+        raise StoreError(f"{path}: holds what belongs under another name; delete this file and run again")
     return _verified(data, path)
 
 

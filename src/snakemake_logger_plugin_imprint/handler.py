@@ -17,6 +17,7 @@ from snakemake_logger_plugin_imprint.run import Job, Run, duration, in_order, ou
 LAST_LINES = 15
 TAIL_BYTES = 65536
 REASON_WIDTH = 160
+LOCKED = "Directory cannot be locked"
 NOTHING_TO_DO = "Nothing to be done"
 MISSING_OUTPUT = re.compile(r"Job (\d+)\s+completed successfully, but")
 RESTART = re.compile(r"Trying to restart job (\d+)")
@@ -106,6 +107,8 @@ class LogHandler(LogHandlerBase):
             self.failure(int(missing[1]), record.created, text.partition("\n")[2].strip())
         elif "CalledProcessError" in text and ending(text):
             self.endings.append(text)
+        elif LOCKED in text:
+            self.say("another run makes some of the same files: nothing was started", "red")
         elif not SAID_BETTER.match(text):
             self.say(text, "red")
 

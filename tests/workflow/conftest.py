@@ -131,8 +131,8 @@ class Project:
         )
 
 
-def copied(folder: Path) -> Project:
-    """Copy what git knows or would know, and put the small study in the place of the real one."""
+def copied(folder: Path, study: Path = STUDY) -> Project:
+    """Copy what git knows or would know, and put a small study in the place of the real one."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
     )
@@ -141,7 +141,7 @@ def copied(folder: Path) -> Project:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     shutil.rmtree(folder / "experiments")
-    shutil.copytree(STUDY, folder, dirs_exist_ok=True)
+    shutil.copytree(study, folder, dirs_exist_ok=True)
     return Project(folder)
 
 

@@ -68,5 +68,5 @@ def test_a_profile_has_only_options_of_snakemake(file):
 
 def test_the_default_profile_goes_on_and_trusts_names():
     content = yaml.safe_load((ROOT / "profiles/default/profile.yaml").read_text())
-    assert content["keep-going"] is True and content["rerun-incomplete"] is True
+    assert content["keep-going"] is True and content["ignore-incomplete"] is True and "rerun-incomplete" not in content
     assert content["rerun-triggers"] == ["mtime"] and content["scheduler"] == "greedy"

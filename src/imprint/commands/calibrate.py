@@ -1,15 +1,13 @@
 """``imprint calibrate``: how often verdicts are wrong, and how often right, on replicas of known truth."""
 
 import argparse
-import os
-import subprocess
 from pathlib import Path
 
 from imprint import plan as planning
-from imprint import store, warm
+from imprint import store
 from imprint.claims import trust
 from imprint.claims.attainable import least_pairs
-from imprint.commands.study import PRELOAD, snakemake
+from imprint.commands.study import run
 from imprint.errors import ImprintError
 from imprint.identity import Unit
 
@@ -31,13 +29,8 @@ def main(argv: list[str]) -> int:
             f"and an experiment at least {least_pairs()} seeds"
         )
     missing = [unit.path for unit in units if not Path(unit.path).exists()]
-    status = _make(plan.study.name, missing) if missing else 0
+    status = run(plan.study.name, missing) if missing else 0
     return status or _print(units)
-
-
-def _make(study: str, targets: list[str]) -> int:
-    with warm.server(PRELOAD) as address:
-        return subprocess.run(snakemake(study, targets), env={**os.environ, "IMPRINT_WARM": address}).returncode
 
 
 def _print(units: list[Unit]) -> int:

@@ -2,12 +2,11 @@
 
 import argparse
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 from imprint import plan as planning
-from imprint import warm
+from imprint import runs, supervise, warm
 from imprint.commands.plan import main as show
 
 PRELOAD = ("pandas", "scipy.stats", "xarray", "zarr", "torch", "pytorch_lightning", "sklearn.datasets", "seaborn")
@@ -27,16 +26,31 @@ def main(argv: list[str]) -> int:
     if arguments.dry_run:
         return show([arguments.study] if arguments.study else [])
     plan = planning.build(Path("."), arguments.study)
-    command = snakemake(plan.study.name, rest)
-    if arguments.cold or "--executor" in rest:
-        status = subprocess.run(command).returncode
-    else:
-        with warm.server(PRELOAD) as address:
-            status = subprocess.run(command, env={**os.environ, "IMPRINT_WARM": address}).returncode
+    status = run(plan.study.name, rest, cold=arguments.cold or "--executor" in rest)
     report = Path("results") / plan.study.name / "report.html"
     if status == 0 and report.exists() and Path(plan.final.path).exists():
         print(f"report: {report.resolve()}")
     return status
+
+
+def run(study: str, rest: list[str], cold: bool = False) -> int:
+    """Run Snakemake on a study and return its exit status; what a dead run left locked is set free first."""
+    here = Path(".")
+    with runs.entered(here):
+        for line in runs.clear(here):
+            print(f"imprint: {line}", file=sys.stderr, flush=True)
+        status = _supervised(snakemake(study, rest), cold)
+        if status and (others := runs.living(here)):
+            named = ", ".join(map(str, others))
+            print(f"imprint: another run goes on in this folder: {named}; wait for it or stop it", file=sys.stderr)
+    return status
+
+
+def _supervised(command: list[str], cold: bool) -> int:
+    if cold:
+        return supervise.run(command, dict(os.environ))
+    with warm.server(PRELOAD) as address:
+        return supervise.run(command, {**os.environ, "IMPRINT_WARM": address})
 
 
 def snakemake(study: str, rest: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from imprint.figures import style
+from imprint.store import replacing
 
 
 def names() -> list[str]:
@@ -43,6 +44,8 @@ def render(
     Equal inputs give equal bytes. A module's `data` is what its figure shows, as a tidy frame.
     """
     figure = module(name)
-    style.save(figure.draw(atlas, claims, experiment), Path(svg_path), Path(png_path))
     if csv_path is not None:
-        figure.data(atlas, claims, experiment).to_csv(csv_path, index=False, float_format="%.6g")
+        with replacing(csv_path) as csv:
+            figure.data(atlas, claims, experiment).to_csv(csv, index=False, float_format="%.6g")
+    with replacing(svg_path) as svg, replacing(png_path) as png:
+        style.save(figure.draw(atlas, claims, experiment), svg, png)

@@ -4,7 +4,10 @@ Everything a fleet draws is a function of seed and step, so its state is a few t
 and under a name that holds the unit's digest: other code or another spec never finds it.
 """
 
+import hashlib
+import io
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -12,8 +15,10 @@ import torch
 
 from imprint.fleet.fleet import LAST, Fleet
 from imprint.fleet.recorder import Recorder
+from imprint.store import replacing
 
 SECONDS = 30.0
+DIGEST_BYTES = 32
 FLEET = ("stage", "stage_step", "step_count", "passes", "status", "status_step", "path_length")
 RECORDER = ("weights", "beside", "steps", "learned", "retained", "reached", "in_a_row", "evaluated")
 
@@ -38,22 +43,23 @@ class Checkpoint:
 
     def write(self, fleet: Fleet, recorder: Recorder) -> None:
         """Write the state, replacing the last one only when complete."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        torch.save(state(fleet, recorder), scratch)
-        os.replace(scratch, self.path)
+        content = io.BytesIO()
+        torch.save(state(fleet, recorder), content)
+        with replacing(self.path) as scratch:
+            scratch.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
         self.written = time.monotonic()
 
     def read(self, fleet: Fleet, recorder: Recorder) -> None:
-        """Bring a fresh fleet to the stored state, if there is one; a file that cannot be read is as none."""
+        """Bring a fresh fleet to the stored state, if there is one; a damaged file is as none."""
         if not self.path.is_file():
             return
-        try:
-            stored = torch.load(self.path, weights_only=True)
-        except Exception:  # a damaged file can raise anything
+        whole = self.path.read_bytes()
+        digest, content = whole[:DIGEST_BYTES], whole[DIGEST_BYTES:]
+        if hashlib.sha256(content).digest() != digest:
+            print(f"{self.path}: damaged; training starts again", file=sys.stderr)
             self.path.unlink()
             return
-        restore(fleet, recorder, stored)
+        restore(fleet, recorder, torch.load(io.BytesIO(content), weights_only=True))
 
 
 def state(fleet: Fleet, recorder: Recorder) -> dict:

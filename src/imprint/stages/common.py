@@ -12,6 +12,7 @@ import xarray as xr
 
 from imprint import code_version, equivalent, store
 from imprint.errors import ImprintError
+from imprint.naming import is_sealed
 from imprint.task import Task
 
 
@@ -90,9 +91,19 @@ def job(stage: str, argv: list[str]) -> Job:
     for item in arguments.input:
         role, _, path = item.partition("=")
         inputs.setdefault(role, []).append(Path(path))
-    plan = json.loads(arguments.plan.read_text(encoding="utf-8")) if arguments.plan else {}
+    plan = _frozen(arguments.plan) if arguments.plan else {}
     ran = _check_code(stage, arguments.spec)
     return Job(stage, arguments.spec, inputs, arguments.out, plan, arguments.label, ran)
+
+
+def _frozen(file: Path) -> dict:
+    try:
+        plan = json.loads(file.read_bytes())
+    except ValueError:
+        plan = None
+    if not is_sealed(plan):
+        raise StageError(f"{file}: damaged or not a plan; delete this file and run again")
+    return plan
 
 
 def _check_code(stage: str, spec: dict) -> dict[str, str]:

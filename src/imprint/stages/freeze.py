@@ -7,6 +7,7 @@ from pathlib import Path
 from imprint import plan as planning
 from imprint import store
 from imprint.errors import StudyError
+from imprint.naming import sealed
 
 
 def main(argv: list[str]) -> None:
@@ -25,4 +26,4 @@ def main(argv: list[str]) -> None:
         )
     unit = units[arguments.out.name]
     with store.replacing(arguments.out) as scratch:
-        scratch.write_text(json.dumps(planning.written(plan, unit), indent=1), encoding="utf-8")
+        scratch.write_text(json.dumps(sealed(planning.written(plan, unit)), indent=1), encoding="utf-8")
