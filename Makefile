@@ -1,17 +1,20 @@
 # Two commands do everything: `make study` and `make test`. `make help` lists the rest.
 STUDY ?=
 ONLY ?=
+PROFILE ?=
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install study plan findings check test test-faults lock
+.PHONY: help install study plan findings check test test-faults test-slurm lock
 
 help:
 	@echo "make study [STUDY=core]  run a study, print the path of its report (ONLY=forgetting: one experiment of it)"
+	@echo "     [PROFILE=slurm]     where its jobs run, docs/cluster.md"
 	@echo "make test                run the test suite"
 	@echo "make test-faults         disturb a study in every way, see that it recovers (FAULTS=30 FAULTS_SEED=7: some cases)"
+	@echo "make test-slurm          run a small study through the Slurm that is here"
 	@echo "make plan  [STUDY=core]  show what would run, and why"
 	@echo "make findings STUDY=core put the pages of its experiments into docs/findings"
 	@echo "make check               what every commit must pass, in 2.5 minutes on 2 cores"
@@ -29,7 +32,7 @@ install: .venv/.installed
 	@touch $@
 
 study: install
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/imprint study $(STUDY)$(if $(ONLY),.$(ONLY))
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/imprint study $(STUDY)$(if $(ONLY),.$(ONLY))$(if $(PROFILE), --profile $(PROFILE))
 
 plan: install
 	@$(BIN)/imprint plan $(STUDY)$(if $(ONLY),.$(ONLY))
@@ -53,6 +56,9 @@ test-faults: export FAULTS_SEED := $(if $(FAULTS_SEED),$(FAULTS_SEED),$(shell da
 test-faults: install
 	@echo "FAULTS=$(FAULTS) FAULTS_SEED=$(FAULTS_SEED)"
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2 tests/faults
+
+test-slurm: install
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q tests/slurm
 
 lock: install
 	$(BIN)/python tools/lock.py

@@ -12,13 +12,9 @@ from imprint.errors import ImprintError
 min_version("9.19")
 
 try:
-    plan = planning.build(Path("."), config.get("study"))
+    plan = planning.build(Path("."), config.get("study"), config.get("device"))
 except ImprintError as error:
     raise WorkflowError(str(error))
-
-
-# a job ends when this process is gone: imprint.parent
-shell.prefix("set -euo pipefail; export IMPRINT_PARENT=$PPID; ")
 
 
 onstart:

@@ -12,8 +12,8 @@ rule calibrate:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500),
-        runtime=15,
+        mem_mb=memory("calibrate", 1500),
+        runtime=minutes("calibrate", 15),
     params:
         options=options("calibrate"),
         label=label("calibrate"),

@@ -12,8 +12,8 @@ rule claims:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500),
-        runtime=15,
+        mem_mb=memory("claims", 1500),
+        runtime=minutes("claims", 15),
     params:
         options=options("claims"),
         label=label("claims"),

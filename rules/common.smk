@@ -29,10 +29,35 @@ def label(stage):
     return text
 
 
-def memory(megabytes):
-    """Resource function: more memory at every attempt."""
+def memory(stage, megabytes):
+    """Resource function of a stage: the memory of a first attempt unless the study says another, more at later ones."""
+    return growing(stage, "mem_mb", megabytes)
+
+
+def minutes(stage, number):
+    """Resource function of a stage: its time limit, alike."""
+    return growing(stage, "runtime", number)
+
+
+def growing(stage, key, default):
+    """Resource function: a number that is multiplied by the attempt."""
+    needs = plan.study.resources.get(stage)
+    first = (needs and getattr(needs, key)) or default
 
     def amount(wildcards, attempt):
-        return megabytes * attempt
+        return first * attempt
 
     return amount
+
+
+def gpus():
+    """Number of GPUs that a job of a stage asks for which computes where the study says."""
+    return int(plan.study.device == "cuda")
+
+
+# a job ends when this process is gone: imprint.parent
+PREFIX = "set -euo pipefail; export IMPRINT_PARENT=$PPID; "
+if gpus() and "gpu" in workflow.global_resources and not workflow.remote_exec:
+    # profiles/gpu: at most so many jobs on this machine's GPUs, and each takes a slot (imprint.slots)
+    PREFIX += f"export IMPRINT_GPU_SLOTS={workflow.global_resources['gpu'].value}; "
+shell.prefix(PREFIX)

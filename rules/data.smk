@@ -12,8 +12,8 @@ rule data:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500),
-        runtime=20,
+        mem_mb=memory("data", 1500),
+        runtime=minutes("data", 20),
     params:
         options=options("data"),
         label=label("data"),

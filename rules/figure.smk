@@ -14,8 +14,8 @@ rule figure:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500),
-        runtime=10,
+        mem_mb=memory("figure", 1500),
+        runtime=minutes("figure", 10),
     params:
         options=options("figure"),
         label=label("figure"),

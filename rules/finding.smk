@@ -14,8 +14,8 @@ rule finding:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500),
-        runtime=10,
+        mem_mb=memory("finding", 1500),
+        runtime=minutes("finding", 10),
     params:
         options=options("finding"),
         label=label("finding"),

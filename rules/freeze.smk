@@ -10,12 +10,13 @@ rule freeze:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(500),
-        runtime=5,
+        mem_mb=memory("freeze", 500),
+        runtime=minutes("freeze", 5),
     params:
         study=plan.study.name,
+        device=plan.study.device,
         label=label("plan"),
     message:
         "{params.label}"
     shell:
-        "imprint freeze --study {params.study:q} --out {output:q} > {log:q} 2>&1"
+        "imprint freeze --study {params.study:q} --device {params.device} --out {output:q} > {log:q} 2>&1"

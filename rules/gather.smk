@@ -12,8 +12,8 @@ rule gather:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2500),
-        runtime=30,
+        mem_mb=memory("gather", 2500),
+        runtime=minutes("gather", 30),
     params:
         options=options("gather"),
         label=label("gather"),

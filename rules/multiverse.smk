@@ -12,8 +12,8 @@ rule multiverse:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500),
-        runtime=15,
+        mem_mb=memory("multiverse", 1500),
+        runtime=minutes("multiverse", 15),
     params:
         options=options("multiverse"),
         label=label("multiverse"),

@@ -12,8 +12,9 @@ rule probe:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2500),
-        runtime=30,
+        mem_mb=memory("probe", 2500),
+        runtime=minutes("probe", 30),
+        gpu=gpus(),
     params:
         options=options("probe"),
         label=label("probe"),

@@ -15,8 +15,8 @@ rule publish:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500),
-        runtime=10,
+        mem_mb=memory("publish", 1500),
+        runtime=minutes("publish", 10),
     params:
         options=planning.command(plan, plan.final),
         label=plan.final.label,

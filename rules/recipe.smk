@@ -12,8 +12,8 @@ rule recipe:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500),
-        runtime=10,
+        mem_mb=memory("recipe", 1500),
+        runtime=minutes("recipe", 10),
     params:
         options=options("recipe"),
         label=label("recipe"),

@@ -12,8 +12,8 @@ rule report:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500),
-        runtime=10,
+        mem_mb=memory("report", 1500),
+        runtime=minutes("report", 10),
     params:
         options=options("report"),
         label=label("report"),

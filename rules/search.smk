@@ -12,8 +12,9 @@ rule search:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2500),
-        runtime=60,
+        mem_mb=memory("search", 2500),
+        runtime=minutes("search", 60),
+        gpu=gpus(),
     params:
         options=options("search"),
         label=label("search"),

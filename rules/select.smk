@@ -12,8 +12,8 @@ rule select:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(800),
-        runtime=5,
+        mem_mb=memory("select", 800),
+        runtime=minutes("select", 5),
     params:
         options=options("select"),
         label=label("select"),

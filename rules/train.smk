@@ -12,8 +12,9 @@ rule train:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2500),
-        runtime=60,
+        mem_mb=memory("train", 2500),
+        runtime=minutes("train", 60),
+        gpu=gpus(),
     params:
         options=options("train"),
         label=label("train"),

@@ -12,8 +12,9 @@ rule vary:
         "../envs/imprint.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2500),
-        runtime=60,
+        mem_mb=memory("vary", 2500),
+        runtime=minutes("vary", 60),
+        gpu=gpus(),
     params:
         options=options("vary"),
         label=label("vary"),

@@ -248,7 +248,7 @@ def test_targets_come_before_options_that_take_many_values(tmp_path, monkeypatch
 
     from imprint.commands.study import snakemake
 
-    words = snakemake("quick", ["results/store/data/toy.zarr.zip"])[3:]
+    words = snakemake("quick", "cpu", ["results/store/data/toy.zarr.zip"])[3:]
     parsed = get_argument_parser().parse_args(words)
     assert parsed.targets == ["results/store/data/toy.zarr.zip"]
-    assert parsed.config == ["study=quick"]
+    assert parsed.config == ["study=quick", "device=cpu"]

@@ -8,7 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from imprint import fault, parent
+from imprint import fault, parent, slots
 from imprint.errors import ImprintError, nearest
 from imprint.writer import sole_writer
 
@@ -60,6 +60,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _stage(name: str, argv: list[str]) -> int:
     parent.watch()
+    if name in ("search", "train", "vary", "probe"):
+        slots.take()
     if name in ("data", "recipe", "search", "train", "vary", "probe"):
         import torch
 

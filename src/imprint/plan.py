@@ -78,9 +78,9 @@ class Plan:
         return next(iter(self.units["publish"].values()))
 
 
-def build(root: Path, study: str | None = None) -> Plan:
-    """Read a study and return its plan."""
-    return Planner(load(root, study), equivalent.read(root / equivalent.NAME)).plan()
+def build(root: Path, study: str | None = None, device: str | None = None) -> Plan:
+    """Read a study and return its plan, for a device if that is settled already."""
+    return Planner(load(root, study, device), equivalent.read(root / equivalent.NAME)).plan()
 
 
 class Planner:

@@ -412,12 +412,23 @@ class Calibration(Strict):
         )
 
 
+class Needs(Strict):
+    """What the jobs of one stage ask of a scheduler where the rule's own numbers do not fit; no result depends on it.
+
+    ``mem_mb`` and ``runtime`` (minutes) are those of the first attempt, later ones ask for a multiple.
+    """
+
+    mem_mb: int | None = Field(default=None, gt=0)
+    runtime: int | None = Field(default=None, gt=0)
+
+
 class StudyEntry(Strict):
     """An entry of ``studies`` in ``config.yaml``; a ``pilot`` may have too few seeds for any verdict."""
 
     tier: str
     experiments: Literal["all"] | list[str] = "all"
     pilot: bool = False
+    resources: dict[str, Needs] = {}
 
 
 class Config(Strict):
@@ -442,6 +453,7 @@ class Study(Strict):
     recipes: dict[str, Recipe]
     experiments: dict[str, Experiment]
     calibration: Calibration | None = None
+    resources: dict[str, Needs] = {}
 
 
 def _listed(value: object) -> list:

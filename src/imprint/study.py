@@ -10,8 +10,9 @@ import pydantic
 from pydantic import BaseModel
 
 from imprint import documents
+from imprint.cli import STAGES
 from imprint.errors import StudyError, nearest
-from imprint.schema import Config, Experiment, Recipe, Study, StudyEntry
+from imprint.schema import Config, Experiment, Needs, Recipe, Study, StudyEntry
 
 COMMON = {"title", "question", "sources", "seeds", "claims", "tasks", "tiers", "open", "deviations", "multiverse"}
 
@@ -54,11 +55,12 @@ def _inside(annotation: object) -> list[type]:
     return [kind for argument in arguments for kind in _inside(argument)]
 
 
-def load(root: Path, study: str | None = None) -> Study:
+def load(root: Path, study: str | None = None, device: str | None = None) -> Study:
     """Read and check a study.
 
     Args:
         root: the folder of ``config.yaml``.
+        device: where it runs, if that is settled already; default is what ``config.yaml`` says.
         study: an entry of ``studies``; default is the one that ``config.yaml`` names. ``core.forgetting`` is that
             entry with one of its experiments only.
 
@@ -78,8 +80,9 @@ def load(root: Path, study: str | None = None) -> Study:
     experiments = _experiments(root / "experiments", entry, file, {each.tier for each in config.studies.values()}, only)
     name = f"{name}.{only}" if only else name
     experiments = {key: _with_recipes(value, config.recipes) for key, value in experiments.items()}
-    machine = {"device": _device(config.device), "allow": sorted(set(config.allow))}
+    machine = {"device": _device(device or config.device), "allow": sorted(set(config.allow))}
     declared = {"recipes": recipes, "experiments": experiments, "calibration": config.calibration}
+    declared["resources"] = _resources(file, name, entry)
     loaded = Study(name=name, tier=entry.tier, pilot=entry.pilot, **machine, **declared)
     twice = sorted({name for name in config.recipes if config.recipes.count(name) > 1})
     if twice:
@@ -91,7 +94,15 @@ def load(root: Path, study: str | None = None) -> Study:
     return loaded
 
 
+def _resources(file: Path, name: str, entry: StudyEntry) -> dict[str, Needs]:
+    for stage in entry.resources:
+        if stage not in STAGES:
+            raise StudyError(f"{file}: studies.{name}.resources: {stage!r} is no stage; {nearest(stage, STAGES)}")
+    return entry.resources
+
+
 def _device(wish: str) -> str:
+    """Return the device: ``auto`` is settled once, where the study is planned, since other machines may differ."""
     if wish == "auto":
         return "cuda" if Path("/dev/nvidia0").exists() else "cpu"
     return wish

@@ -9,7 +9,7 @@ thread counts, edited sources) the helper declines and the client runs it itself
 is killed. Helper gone: its children die (Linux) and the clients fail. Starter gone: the helper ends.
 
 What belongs to a process and not to its environment (resource limits, CPU affinity, control group) is the
-helper's, so helper and clients belong on one machine and in one allocation.
+helper's, so helper and clients belong on one machine and in one allocation: a client in another is declined.
 """
 
 import atexit
@@ -46,6 +46,7 @@ READ_BY_IMPORTS = tuple(
     "ATEN_ BLIS_ BLOSC_ DNNL_ DYLD_ GOMP_ GOTO_ KMP_ LANG LC_ LD_ MKL_ MPL NPY_ NUMEXPR_ OMP_ ONEDNN_ "
     "OPENBLAS_ PYTHON PYTORCH_ TORCH VECLIB_ ZARR_".split()
 )
+ALLOCATION = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
 LONGEST_ADDRESS = 100
 PR_SET_PDEATHSIG = 1
 UNFLUSHED = 120
@@ -229,6 +230,9 @@ class Helper:
         if request["interpreter"] != interpreter():
             return "another interpreter or other switches"
         theirs, ours = request["environment"], self.environment
+        for name in ALLOCATION:
+            if theirs.get(name) != ours.get(name):
+                return f"{name} is {theirs.get(name)!r}, in the helper {ours.get(name)!r}: another allocation"
         for name in sorted(set(theirs) | set(ours)):
             if name.startswith(READ_BY_IMPORTS) and theirs.get(name) != ours.get(name):
                 return f"{name} is {theirs.get(name)!r}, in the helper {ours.get(name)!r}"

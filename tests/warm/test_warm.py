@@ -55,6 +55,16 @@ def test_other_thread_counts_run_in_the_client(bench, address):
     assert cold and "OMP_NUM_THREADS is '2', in the helper '1'" in stderr
 
 
+@pytest.mark.parametrize("name", warm.ALLOCATION)
+def test_a_job_of_another_allocation_runs_in_the_client(bench, address, monkeypatch, name):
+    cold, stderr = ran_in_client(bench, address, **{name: "7"})
+    assert cold and f"{name} is '7', in the helper None: another allocation" in stderr
+    monkeypatch.setenv(name, "7")
+    with warm.server([], main="standin:main") as within:
+        assert not ran_in_client(bench, within)[0]
+        assert ran_in_client(bench, within, **{name: "8"})[0]
+
+
 def test_an_edited_source_runs_in_the_client(bench, monkeypatch):
     source = bench.folder / "mine.py"
     source.write_text("VALUE = 1\n")

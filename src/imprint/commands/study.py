@@ -1,14 +1,16 @@
-"""``imprint study``: runs a study on this machine and says where its report is."""
+"""``imprint study``: runs a study, here or on a cluster, and says where its report is."""
 
 import argparse
 import os
 import sys
 from pathlib import Path
 
+from imprint import documents, runs, supervise, warm
 from imprint import plan as planning
-from imprint import runs, supervise, warm
 from imprint.commands.plan import main as show
+from imprint.errors import StudyError, nearest
 
+PROFILES, FILE = Path("profiles"), "profile.yaml"
 PRELOAD = ("pandas", "scipy.stats", "xarray", "zarr", "torch", "pytorch_lightning", "sklearn.datasets", "seaborn")
 
 
@@ -22,24 +24,29 @@ def main(argv: list[str]) -> int:
     parser.add_argument("study", nargs="?", help="an entry of studies in config.yaml; default is the one it names")
     parser.add_argument("-n", "--dry-run", action="store_true", help="show what would run, and why: `imprint plan`")
     parser.add_argument("--cold", action="store_true", help="every job starts its own interpreter")
+    parser.add_argument("--profile", help="where jobs run: a folder of profiles/, or of one of your own")
     arguments = parser.parse_args(own)
     if arguments.dry_run:
         return show([arguments.study] if arguments.study else [])
     plan = planning.build(Path("."), arguments.study)
-    status = run(plan.study.name, rest, cold=arguments.cold or "--executor" in rest)
+    profile = find_profile(arguments.profile) if arguments.profile else None
+    if profile:
+        rest = [*rest, "--workflow-profile", str(profile)]
+    command = snakemake(plan.study.name, plan.study.device, rest)
+    status = run(command, cold=arguments.cold or elsewhere(profile, rest))
     report = Path("results") / plan.study.name / "report.html"
     if status == 0 and report.exists() and Path(plan.final.path).exists():
         print(f"report: {report.resolve()}")
     return status
 
 
-def run(study: str, rest: list[str], cold: bool = False) -> int:
+def run(command: list[str], cold: bool = False) -> int:
     """Run Snakemake on a study and return its exit status; what a dead run left locked is set free first."""
     here = Path(".")
     with runs.entered(here):
         for line in runs.clear(here):
             print(f"imprint: {line}", file=sys.stderr, flush=True)
-        status = _supervised(snakemake(study, rest), cold)
+        status = _supervised(command, cold)
         if status and (others := runs.living(here)):
             named = ", ".join(map(str, others))
             print(f"imprint: another run goes on in this folder: {named}; wait for it or stop it", file=sys.stderr)
@@ -47,12 +54,35 @@ def run(study: str, rest: list[str], cold: bool = False) -> int:
 
 
 def _supervised(command: list[str], cold: bool) -> int:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     if cold:
-        return supervise.run(command, dict(os.environ))
+        return supervise.run(command, environment)
     with warm.server(PRELOAD) as address:
-        return supervise.run(command, {**os.environ, "IMPRINT_WARM": address})
+        return supervise.run(command, {**environment, "IMPRINT_WARM": address})
 
 
-def snakemake(study: str, rest: list[str]) -> list[str]:
-    """Return the command that runs a study; ``rest`` may hold targets, which ``--config`` would swallow behind it."""
-    return [sys.executable, "-m", "snakemake", *rest, "--logger", "imprint", "--config", f"study={study}"]
+def snakemake(study: str, device: str, rest: list[str]) -> list[str]:
+    """Return the command that runs a study; ``rest`` may hold targets, which ``--config`` would swallow behind it.
+
+    The device is said, because jobs on other machines plan again and must not look for one of their own.
+    """
+    settled = ["--config", f"study={study}", f"device={device}"]
+    return [sys.executable, "-m", "snakemake", *rest, "--logger", "imprint", *settled]
+
+
+def find_profile(name: str) -> Path:
+    """Return the folder of a profile, given by its path or by its name in ``profiles/``.
+
+    Raises:
+        StudyError: if there is none.
+    """
+    for folder in (Path(name), PROFILES / name):
+        if (folder / FILE).is_file():
+            return folder
+    known = [file.parent.name for file in PROFILES.glob(f"*/{FILE}")]
+    raise StudyError(f"--profile: {name!r} is no folder with a {FILE}; {nearest(name, known)}")
+
+
+def elsewhere(profile: Path | None, rest: list[str]) -> bool:
+    """Return whether jobs run on other machines, where a helper on this one must not run them."""
+    return "--executor" in rest or (profile is not None and "executor" in documents.load(profile / FILE))

@@ -48,6 +48,7 @@ class Checkpoint:
         with replacing(self.path) as scratch:
             scratch.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
         self.written = time.monotonic()
+        self.say("at", fleet, recorder)
 
     def read(self, fleet: Fleet, recorder: Recorder) -> None:
         """Bring a fresh fleet to the stored state, if there is one; a damaged file is as none."""
@@ -60,6 +61,14 @@ class Checkpoint:
             self.path.unlink()
             return
         restore(fleet, recorder, torch.load(io.BytesIO(content), weights_only=True))
+        self.say("goes on from", fleet, recorder)
+
+    def say(self, word: str, fleet: Fleet, recorder: Recorder) -> None:
+        """Tell the job's log how far the fleet is."""
+        replicas = f"{len(fleet)} of {len(fleet.status)} replicas training"
+        print(
+            f"{self.path.name}: {word} step {fleet.step_count} of at most {recorder.most_steps}, {replicas}", flush=True
+        )
 
 
 def state(fleet: Fleet, recorder: Recorder) -> dict:

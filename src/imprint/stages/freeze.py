@@ -14,10 +14,11 @@ def main(argv: list[str]) -> None:
     """Write the frozen plan, and refuse if the study changed since its name was computed."""
     parser = argparse.ArgumentParser(prog="imprint freeze")
     parser.add_argument("--study", required=True)
+    parser.add_argument("--device")
     parser.add_argument("--root", type=Path, default=Path("."))
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
-    plan = planning.build(arguments.root, arguments.study)
+    plan = planning.build(arguments.root, arguments.study, arguments.device)
     units = {Path(unit.path).name: unit for unit in plan.units["plan"].values()}
     if arguments.out.name not in units:
         raise StudyError(

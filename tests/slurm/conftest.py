@@ -1,0 +1,210 @@
+"""A real Slurm, where there is one, and a study that runs through it while its jobs are disturbed."""
+
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+HERE = Path(__file__).parent
+LIMIT = 1800  # seconds for a study; the small one takes 250 on two idle cores
+RUNNING = ("idle", "mixed", "allocated")
+
+_spec = importlib.util.spec_from_file_location("workflow_conftest", HERE.parent / "workflow" / "conftest.py")
+workflow = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(workflow)
+workflow.LIMIT = LIMIT
+
+
+def absent() -> str:
+    """Why no study can be run through Slurm here; empty if it can."""
+    if not shutil.which("sinfo"):
+        return "no Slurm here: sinfo is not found"
+    asked = subprocess.run(["sinfo", "-h", "-N", "-o", "%T"], capture_output=True, text=True)
+    if asked.returncode:
+        return f"Slurm does not answer: {asked.stderr.strip()}"
+    return "" if set(asked.stdout.split()) & set(RUNNING) else f"no node of Slurm is up: {asked.stdout.split()}"
+
+
+def pytest_collection_modifyitems(items) -> None:
+    reason = absent()
+    for item in items:
+        if HERE in item.path.parents and reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = LIMIT):
+    """Wait for a condition and return what it gives; fail after some seconds."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, f"{what}: not within {seconds:.0f} s"
+        time.sleep(0.3)
+    return found
+
+
+def jobs(run: str = "") -> list[dict[str, str]]:
+    """What Slurm knows of its jobs, of one run of Snakemake if it is named; the oldest first."""
+    told = subprocess.run(["scontrol", "show", "job", "--oneliner"], capture_output=True, text=True).stdout
+    listed = [dict(re.findall(r"(\w+)=(\S*)", line)) for line in told.splitlines() if "JobId=" in line]
+    return [job for job in listed if run in job["JobName"]]
+
+
+class Run:
+    """A study that runs through Slurm; what it says goes to a file.
+
+    Slurm's accounting is not needed. The first look at a job comes after 3 s, not after the profile's 20.
+    """
+
+    def __init__(self, project, *arguments: str, **environment: str):
+        self.project, self.log = project, project / "slurm.log"
+        options = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3", "--cores", "2")
+        command = [str(workflow.BIN / "imprint"), "study", "--profile", "slurm", "--", *options, *arguments]
+        with open(self.log, "w") as stream:
+            self.process = subprocess.Popen(
+                command,
+                cwd=project.folder,
+                env=project.environment | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def said(self) -> str:
+        """What the run has said by now."""
+        return self.log.read_text()
+
+    def jobs(self, rule: str = "", state: str = "") -> list[dict[str, str]]:
+        """The run's jobs in Slurm, of one rule, in one state."""
+        run = re.search(r"SLURM run ID: (\S+)", self.said)
+        found = jobs(run[1]) if run else []
+        return [job for job in found if f"rule_{rule}" in job["Comment"] and state in job["JobState"]]
+
+    def training(self, rule: str, but: tuple[str, ...] = ()) -> dict[str, str] | None:
+        """A running job of a rule that trains and has written a checkpoint, with its unit."""
+        assert self.process.poll() is None, f"the study ended before it could be disturbed:\n{self.said}"
+        for job in self.jobs(rule, "RUNNING"):
+            unit = job["Comment"].removeprefix(f"rule_{rule}_wildcards_")
+            if job["JobId"] not in but and list((self.project / "results/resume" / unit).glob("fleet*")):
+                return {**job, "unit": unit}
+        return None
+
+    def finish(self) -> str:
+        """Wait for the end of the study, which must be a good one; return what it said."""
+        status = self.process.wait(LIMIT)
+        assert status == 0, self.said
+        return self.said
+
+    def stop(self) -> None:
+        """End the run and what it left in Slurm."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.wait(60)
+        left = [job["JobId"] for job in self.jobs() if job["JobState"] in ("RUNNING", "PENDING", "COMPLETING")]
+        if left:
+            subprocess.run(["scancel", *left])
+
+
+class NodeDaemon:
+    """The ``slurmd`` of this machine, which can be ended and started again as it was started."""
+
+    def __init__(self):
+        told = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True).stdout
+        node = subprocess.run(["sinfo", "-h", "-N", "-o", "%N"], capture_output=True, text=True).stdout.split()[0]
+        pid_file = re.search(r"^SlurmdPidFile\s*=\s*(\S+)", told, re.M)[1].replace("%n", node).replace("%h", node)
+        if not (Path(pid_file).is_file() and os.access(pid_file, os.R_OK) and os.geteuid() == 0):
+            pytest.skip(f"the node daemon is not on this machine, or not ours to restart: {pid_file}")
+        self.pid = int(Path(pid_file).read_text())
+        told = Path(f"/proc/{self.pid}")
+        self.command = [word for word in (told / "cmdline").read_text().split("\0") if word]
+        pairs = [pair.partition("=") for pair in (told / "environ").read_text().split("\0") if pair]
+        self.environment = {name: value for name, _, value in pairs}
+        self.process: subprocess.Popen | None = None
+
+    def restart(self) -> None:
+        """End it, make sure of it, and start it again."""
+        os.kill(self.pid, signal.SIGTERM)
+        until(lambda: not _alive(self.pid), "the node daemon ends", 30)
+        self.process = subprocess.Popen(
+            self.command,
+            env=self.environment,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+        )
+        until(lambda: not absent(), "the node daemon is back", 60)
+
+    def close(self) -> None:
+        """End what this started: whoever brought Slurm up starts the daemon again."""
+        if self.process:
+            self.process.terminate()
+            self.process.wait(30)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.fixture(scope="session")
+def node_daemon() -> Iterator[NodeDaemon]:
+    daemon = NodeDaemon()
+    yield daemon
+    daemon.close()
+
+
+def small(folder: Path):
+    """The small study of the workflow's tests; its networks train for seconds, so that jobs can be disturbed."""
+    project = workflow.copied(folder)
+    file = project / "experiments/images.yaml"
+    content = yaml.safe_load(file.read_text())
+    content["stop"] = {"steps": {"epochs": 3000}, "early": {"epochs": 2}}
+    content["evaluate_every"] = 400
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    return project
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory):
+    """The small study after an undisturbed run on this machine alone."""
+    project = small(tmp_path_factory.mktemp("local") / "study")
+    project.study()
+    return project
+
+
+@pytest.fixture(scope="session")
+def disturbed(tmp_path_factory, node_daemon) -> Iterator[dict]:
+    """The small study after a run through Slurm in which a search was requeued, a training cancelled, the node
+    daemon restarted under a training; with what was done and what Slurm remembers.
+    """
+    project = small(tmp_path_factory.mktemp("slurm") / "study")
+    environment = {"IMPRINT_CHECKPOINT_SECONDS": "0.5"}
+    run = Run(project, "--set-resources", "search:gpu=1", **environment)
+    try:
+        requeued = until(lambda: run.training("search"), "a search has a checkpoint")
+        subprocess.run(["scontrol", "requeue", requeued["JobId"]], check=True)
+        cancelled = until(lambda: run.training("train"), "a training has a checkpoint")
+        subprocess.run(["scancel", cancelled["JobId"]], check=True)
+        survivor = until(lambda: run.training("train", (cancelled["JobId"],)), "another training has a checkpoint")
+        node_daemon.restart()
+        said = run.finish()
+        yield {
+            "project": project,
+            "requeued": requeued,
+            "cancelled": cancelled,
+            "survivor": survivor,
+            "said": said,
+            "jobs": run.jobs(),
+        }
+    finally:
+        run.stop()
