@@ -13,6 +13,7 @@ import xarray as xr
 
 from imprint import cli, code_version, store
 from imprint import plan as planning
+from imprint.naming import sealed
 
 sys.path.insert(0, str(Path(__file__).parent))
 import study_example  # noqa: E402
@@ -108,7 +109,7 @@ def test_a_stage_tells_its_errors(run, project):
     version = code_version.version(("imprint.stages.gather",), planning.LIBRARIES["gather"])
     spec = {"places": "0", "code": {"modules": [], "files": [], **version}}
     spec["code"]["sources"]["imprint.store"] = "00000000"
-    (project.write() / "frozen.json").write_text("{}")
+    (project.write() / "frozen.json").write_text(json.dumps(sealed({})))
     status, out, err = run("gather", "--spec", json.dumps(spec), "--plan", "frozen.json", "--out", "x.zarr.zip")
     assert (status, out) == (1, "")
     assert "imprint gather: error: gather: imprint.store changed since this job was planned; run the study again" in err

@@ -488,7 +488,7 @@ def test_a_new_part_of_recipes_changes_no_name(project, monkeypatch):
 
 
 def test_two_units_of_one_name_are_refused(project, monkeypatch):
-    monkeypatch.setattr(identity, "digest", lambda value: "0" * 10)
+    monkeypatch.setattr(identity, "of", lambda *_: "0" * 10)
     with pytest.raises(StudyError, match=r"two units share the name '[\w-]+-0000000000'; rename one"):
         project.plan()
 

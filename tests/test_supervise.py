@@ -25,8 +25,8 @@ STAND_IN = """
 import subprocess, sys, time, os, signal
 job = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print(os.getpid(), job.pid, flush=True)
 try:
+    print(os.getpid(), job.pid, flush=True)
     job.wait()
     time.sleep(60)
 except KeyboardInterrupt:
