@@ -1,24 +1,29 @@
-"""How far a study is, from its files and from the processes of this machine, without Snakemake."""
+"""How far a study is, from its files, its locks and the processes of this machine, without Snakemake."""
 
+import socket
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import psutil
 
+from imprint import lock
 from imprint import plan as planning
 from imprint.identity import Unit
 from imprint.plan import Plan
+from imprint.writer import lock_file
 
 
 @dataclass(frozen=True)
 class Running:
-    """A unit that a process of this machine is making."""
+    """A unit that a process is making; ``host`` is empty if that is on this machine."""
 
     unit: Unit
     pid: int
     seconds: float
+    host: str = ""
 
 
 @dataclass
@@ -27,8 +32,8 @@ class States:
 
     Attributes:
         total: their number.
-        running: those that a process of this machine is making.
-        failed: those that were begun and are not there: their job failed or was stopped, or runs on another machine.
+        running: those that a process is making, on this machine or on another that holds the lock of their output.
+        failed: those that were begun and are not there: their job failed or was stopped.
         waiting: those that are to run and were not begun.
     """
 
@@ -51,6 +56,8 @@ def states(plan: Plan, root: Path) -> States:
         process = processes.get((root / unit.path).resolve())
         if process:
             found.running.append(Running(unit, process.pid, time.time() - process.create_time()))
+        elif running := elsewhere(unit, root):
+            found.running.append(running)
         elif begun(unit, root):
             found.failed.append(unit)
         else:
@@ -70,6 +77,16 @@ def writers() -> dict[Path, psutil.Process]:
         except psutil.Error:
             continue  # it ended, or is of another user
     return found
+
+
+def elsewhere(unit: Unit, root: Path) -> Running | None:
+    """Return who makes a unit on another machine, by the lock of its output, which opens when its owner dies."""
+    file = lock_file(root / unit.path)
+    owner = lock.owner(file)
+    if not owner or owner.host == socket.gethostname() or not lock.is_held(file):
+        return None
+    seconds = max(time.time() - datetime.fromisoformat(owner.since).timestamp(), 0.0)
+    return Running(unit, owner.pid, seconds, owner.host)
 
 
 def begun(unit: Unit, root: Path) -> bool:

@@ -1,15 +1,18 @@
 """``imprint status``: done, running, failed and waiting, from files and processes."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from imprint import jobs
+from imprint import jobs, lock
 from imprint import plan as planning
+from imprint.writer import lock_file
 
 
 @pytest.fixture
@@ -83,7 +86,7 @@ def test_a_job_that_failed_is_told_with_the_end_of_its_log(run, project):
     lines = out.splitlines()
     assert status == 1
     assert lines[0].endswith(f"running 0, failed 1, waiting {total(made) - 1}")
-    assert lines[1].startswith(f"failed: train {unit.label}: not there and not being made on this machine; its log, ")
+    assert lines[1].startswith(f"failed: train {unit.label}: not there and not being made; its log, ")
     assert re.search(r"last written \d+\.\d s ago$", lines[1])
     assert lines[2:5] == [
         f"  results/logs/train/{unit.name}.log (last 2 lines)",
@@ -122,6 +125,26 @@ def test_what_a_process_makes_is_running(run, project, begin):
     assert re.fullmatch(rf"running: search {unit.label}, \d+\.\d s, process {process.pid}", lines[1])
     process.kill()
     process.wait()
+    assert run("status")[1].splitlines()[0].endswith(f"running 0, failed 1, waiting {total(made) - 1}")
+
+
+def test_what_another_machine_makes_is_running_and_its_host_is_said(run, project):
+    """Its lock is held, and its owner's host is not this one; when that owner is dead, the job has failed."""
+    project.write()
+    made = project.plan()
+    unit = next(iter(made.units["search"].values()))
+    log(project, unit, "at work\n")
+    file = lock_file(project.root / unit.path)
+    since = (datetime.now(UTC) - timedelta(seconds=90)).isoformat(timespec="seconds")
+    owner = json.dumps({"host": "node17", "pid": 4321, "since": since})
+    with lock.hold(file, "the search"):
+        file.write_text(owner)
+        status, out, _ = run("status")
+    lines = out.splitlines()
+    assert status == 0
+    assert lines[0].endswith(f"running 1, failed 0, waiting {total(made) - 1}")
+    assert re.fullmatch(rf"running: search {unit.label}, 1 min 3\d s, process 4321 on node17", lines[1])
+    file.write_text(owner)
     assert run("status")[1].splitlines()[0].endswith(f"running 0, failed 1, waiting {total(made) - 1}")
 
 

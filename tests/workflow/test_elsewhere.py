@@ -87,6 +87,22 @@ def test_warm_workers_serve_this_machine_only(monkeypatch, name, there):
     assert study.elsewhere(None, ["--executor", "slurm"]) and not study.elsewhere(None, [])
 
 
+@pytest.mark.parametrize(
+    ("stages", "also"),
+    [
+        (["claims"], set()),
+        (["figure"], {"seaborn", "sklearn.datasets"}),
+        (["train", "probe"], {"pytorch_lightning", "sklearn.datasets"}),
+    ],
+)
+def test_warm_workers_import_what_the_jobs_need(stages, also):
+    assert set(study.preload(stages)) == {*study.PRELOAD, *also}
+
+
+def test_where_nothing_is_to_run_nothing_is_imported():
+    assert study.preload([]) == ()
+
+
 @pytest.mark.parametrize("name", ["slurm", "pbs"])
 def test_profiles_of_clusters_put_the_same_jobs_together(name):
     profile, slurm = (documents.load(PROFILES / each / "profile.yaml") for each in (name, "slurm"))

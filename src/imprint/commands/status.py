@@ -25,7 +25,8 @@ def main(argv: list[str]) -> int:
     counts = {"running": len(found.running), "failed": len(found.failed), "waiting": len(found.waiting)}
     print(f"study {plan.study.name}: {found.done} of {found.total} done, {listed(counts)}")
     for each in found.running:
-        print(f"running: {each.unit.stage} {each.unit.label}, {duration(each.seconds)}, process {each.pid}")
+        where = f" on {each.host}" if each.host else ""
+        print(f"running: {each.unit.stage} {each.unit.label}, {duration(each.seconds)}, process {each.pid}{where}")
     for unit in found.failed:
         print("\n".join(failure(unit, arguments.lines)))
     if found.waiting:
@@ -38,10 +39,10 @@ def main(argv: list[str]) -> int:
 
 
 def failure(unit: Unit, lines: int) -> list[str]:
-    """Return the lines on a job that failed, was stopped, or runs where this machine does not see it."""
+    """Return the lines on a job that failed or was stopped."""
     file = jobs.log(unit, ROOT)
     last, part = last_lines(str(file), lines)
     ago = duration(max(time.time() - file.stat().st_mtime, 0.0))
-    where = "not there and not being made on this machine"
+    where = "not there and not being made"
     head = f"failed: {unit.stage} {unit.label}: {where}; its log, last written {ago} ago"
     return [head, f"  {file} ({part})", *(f"    | {line}" for line in last)]

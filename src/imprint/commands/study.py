@@ -3,15 +3,20 @@
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from imprint import documents, runs, supervise, warm
 from imprint import plan as planning
-from imprint.commands.plan import main as show
 from imprint.errors import StudyError, nearest
 
 PROFILES, FILE = Path("profiles"), "profile.yaml"
-PRELOAD = ("pandas", "scipy.stats", "xarray", "zarr", "torch", "pytorch_lightning", "sklearn.datasets", "seaborn")
+PRELOAD = ("pandas", "scipy.stats", "xarray", "zarr", "torch")
+ALSO = {
+    "pytorch_lightning": {"search", "train", "vary"},
+    "sklearn.datasets": {"data", "probe", "figure"},
+    "seaborn": {"figure"},
+}
 
 
 def main(argv: list[str]) -> int:
@@ -27,37 +32,50 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--profile", help="where jobs run: a folder of profiles/, or of one of your own")
     arguments = parser.parse_args(own)
     if arguments.dry_run:
+        from imprint.commands.plan import main as show  # its statistics take a second to import
+
         return show([arguments.study] if arguments.study else [])
     plan = planning.build(Path("."), arguments.study)
     profile = find_profile(arguments.profile) if arguments.profile else None
     if profile:
         rest = [*rest, "--workflow-profile", str(profile)]
     command = snakemake(plan.study.name, plan.study.device, rest)
-    status = run(command, cold=arguments.cold or elsewhere(profile, rest))
+    modules = preload(stage for stage, units in planning.to_run(plan, Path(".")).items() if units)
+    status = run(command, () if arguments.cold or elsewhere(profile, rest) else modules)
     report = Path("results") / plan.study.name / "report.html"
     if status == 0 and report.exists() and Path(plan.final.path).exists():
         print(f"report: {report.resolve()}")
     return status
 
 
-def run(command: list[str], cold: bool = False) -> int:
-    """Run Snakemake on a study and return its exit status; what a dead run left locked is set free first."""
+def preload(stages: Iterable[str]) -> tuple[str, ...]:
+    """Return the modules that the jobs of some stages need imported; none where nothing is to run."""
+    wanted = set(stages)
+    also = [module for module, users in ALSO.items() if wanted & users]
+    return (*PRELOAD, *also) if wanted else ()
+
+
+def run(command: list[str], modules: tuple[str, ...]) -> int:
+    """Run Snakemake on a study and return its exit status; what a dead run left locked is set free first.
+
+    Without modules to import once, every job starts its own interpreter.
+    """
     here = Path(".")
     with runs.entered(here):
         for line in runs.clear(here):
             print(f"imprint: {line}", file=sys.stderr, flush=True)
-        status = _supervised(command, cold)
+        status = _supervised(command, modules)
         if status and (others := runs.living(here)):
             named = ", ".join(map(str, others))
             print(f"imprint: another run goes on in this folder: {named}; wait for it or stop it", file=sys.stderr)
     return status
 
 
-def _supervised(command: list[str], cold: bool) -> int:
+def _supervised(command: list[str], modules: tuple[str, ...]) -> int:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    if cold:
+    if not modules:
         return supervise.run(command, environment)
-    with warm.server(PRELOAD) as address:
+    with warm.server(modules) as address:
         return supervise.run(command, {**environment, "IMPRINT_WARM": address})
 
 
