@@ -3,7 +3,8 @@ rule claims:
     input:
         inputs("claims"),
     output:
-        "results/store/claims/{unit}.csv",
+        table="results/store/claims/{unit}.csv",
+        seal="results/store/claims/{unit}.seal",
     log:
         "results/logs/claims/{unit}.log",
     benchmark:
@@ -20,4 +21,4 @@ rule claims:
     message:
         "{params.label}"
     shell:
-        "imprint claims {params.options} --out {output:q} > {log:q} 2>&1"
+        "imprint claims {params.options} --out {output.table:q} > {log:q} 2>&1"

@@ -6,6 +6,7 @@ rule figure:
         svg="results/store/figure/{unit}.svg",
         png="results/store/figure/{unit}.png",
         csv="results/store/figure/{unit}.csv",
+        seal="results/store/figure/{unit}.seal",
     log:
         "results/logs/figure/{unit}.log",
     benchmark:

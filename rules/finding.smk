@@ -6,6 +6,7 @@ rule finding:
         page="results/store/finding/{unit}.md",
         png="results/store/finding/{unit}.png",
         csv="results/store/finding/{unit}.csv",
+        seal="results/store/finding/{unit}.seal",
     log:
         "results/logs/finding/{unit}.log",
     benchmark:

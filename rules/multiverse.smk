@@ -3,7 +3,8 @@ rule multiverse:
     input:
         inputs("multiverse"),
     output:
-        "results/store/multiverse/{unit}.csv",
+        table="results/store/multiverse/{unit}.csv",
+        seal="results/store/multiverse/{unit}.seal",
     log:
         "results/logs/multiverse/{unit}.log",
     benchmark:
@@ -20,4 +21,4 @@ rule multiverse:
     message:
         "{params.label}"
     shell:
-        "imprint multiverse {params.options} --out {output:q} > {log:q} 2>&1"
+        "imprint multiverse {params.options} --out {output.table:q} > {log:q} 2>&1"

@@ -3,7 +3,8 @@ rule report:
     input:
         inputs("report"),
     output:
-        "results/store/report/{unit}.html",
+        page="results/store/report/{unit}.html",
+        seal="results/store/report/{unit}.seal",
     log:
         "results/logs/report/{unit}.log",
     benchmark:
@@ -20,4 +21,4 @@ rule report:
     message:
         "{params.label}"
     shell:
-        "imprint report {params.options} --out {output:q} > {log:q} 2>&1"
+        "imprint report {params.options} --out {output.page:q} > {log:q} 2>&1"

@@ -9,6 +9,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,7 +130,8 @@ def _receipt(study: str, root: Path) -> dict:
     """Return what publishing a study left: the plan's digest, and the names of what was published."""
     for file in (root / STORE / "publish").glob(f"{study}-*.json"):
         if file.stem.rpartition("-")[0] == study:
-            return json.loads(file.read_text(encoding="utf-8"))
+            with suppress(ValueError):  # damaged: of an earlier run nothing is known
+                return json.loads(file.read_text(encoding="utf-8"))
     return {}
 
 

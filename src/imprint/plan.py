@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint import code_version, equivalent, multiverse, plugins, preregistration, search_probes, shown
+from imprint import code_version, equivalent, multiverse, plugins, preregistration, seal, search_probes, shown
 from imprint.claims import deal, design
 from imprint.errors import StudyError, nearest
 from imprint.identity import Unit, digest
@@ -18,6 +18,11 @@ from imprint.study import load
 
 REPORT_FILES = ("report/template.html",)
 PRODUCTS = ("gather", "claims", "multiverse", "figure", "report", "finding", "publish")
+BESIDE = {
+    **dict.fromkeys(("figure", "finding"), (".png", ".csv", seal.SUFFIX)),
+    **dict.fromkeys(("claims", "multiverse", "report"), (seal.SUFFIX,)),
+}
+"""Other files that a stage writes beside its unit, by their suffix."""
 LIBRARIES = {
     "data": ("numpy", "scikit-learn"),
     "recipe": ("torch",),
@@ -519,8 +524,7 @@ def command(plan: Plan, unit: Unit) -> str:
 
 def files(unit: Unit) -> list[str]:
     """Return the files that a unit writes."""
-    others = {"figure": (".png", ".csv"), "finding": (".png", ".csv")}.get(unit.stage, ())
-    return [unit.path, *(str(Path(unit.path).with_suffix(suffix)) for suffix in others)]
+    return [unit.path, *(str(Path(unit.path).with_suffix(suffix)) for suffix in BESIDE.get(unit.stage, ()))]
 
 
 def published(plan: Plan) -> list[str]:

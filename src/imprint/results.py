@@ -104,4 +104,4 @@ def _of_unit(file: Path, units: set[tuple[str, str]]) -> str:
 
 def unit_name(file: str) -> str:
     """Return a unit's name from the name of one of its files: what comes before the suffix."""
-    return re.sub(r"\.(zarr\.zip|jsonl|json|csv|svg|png|html|md|log)$", "", file)
+    return re.sub(r"\.(zarr\.zip|jsonl|json|csv|svg|png|html|md|seal|log)$", "", file)

@@ -21,6 +21,7 @@ from imprint.writer import lock_file
 UPSTREAM = ("data", "recipe", "search", "select", "train", "probe")
 PRODUCTS = ("plan", "gather", "claims", "figure", "finding", "report", "publish")
 STAGES = (*UPSTREAM, *PRODUCTS)
+SUFFIX = {"plan": "json", "claims": "csv", "figure": "svg", "finding": "md", "report": "html", "publish": "json"}
 COMPARED = ("data", "search", "select", "train", "probe", "gather", "claims", "figure")
 MODES = ("warm", "cold", "bare")
 LIMIT = 400  # seconds for one run; the whole study takes less than 20 on two idle cores
@@ -81,6 +82,12 @@ class Run:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"it hangs; it said\n{self.text}") from None
 
+    def refused(self, *words: str) -> None:
+        """It ends in an error that says these words."""
+        assert self.ends() == 1, self.text
+        for word in words:
+            assert word in self.text, f"{word!r} is not said:\n{self.text}"
+
     def kill(self) -> None:
         """Leave no process behind."""
         for process in self.family():
@@ -95,15 +102,18 @@ class Bench:
     def __init__(self, project: Project, finished: Project, rng: random.Random, stage: str):
         self.project, self.finished, self.rng, self.stage = project, finished, rng, stage
         self.mode = rng.choice(MODES)
-        self.whole = False
+        self.goal = "claims" if stage in STAGES[: STAGES.index("figure")] else ""
+        self.environment: dict[str, str] = {}
         self.runs: list[Run] = []
         self.unit = rng.choice(self.files(stage))
-        self.gone: set[Path] = set()
+
+    def place(self, file: Path) -> str:
+        """A file as messages name it: from the project's folder."""
+        return str(file.relative_to(self.project.folder))
 
     def files(self, stage: str) -> list[Path]:
         """The units of a stage: the files that its jobs name as output."""
-        suffix = {"plan": ".json", "claims": ".csv", "figure": ".svg", "finding": ".md", "report": ".html"}
-        return self.project.stores(stage, f"*{suffix.get(stage, '.json' if stage == 'publish' else '.zarr.zip')}")
+        return self.project.stores(stage, f"*.{SUFFIX.get(stage, 'zarr.zip')}")
 
     def forget(self, itself: bool = True) -> None:
         """Remove the unit, and what was made from it."""
@@ -126,11 +136,9 @@ class Bench:
 
     @property
     def target(self) -> list[str]:
-        """What the run is to make: the verdicts where the unit comes before them, else or if wanted the whole."""
-        if not self.whole and self.stage in (*UPSTREAM, "plan", "gather", "claims"):
-            (claims,) = (self.finished / "results/store/claims").glob("*.csv")
-            return [str(claims.relative_to(self.finished.folder))]
-        return []
+        """What the run is to make: the first unit of the stage that is its goal, or without one the whole study."""
+        made = self.finished.stores(self.goal, f"*.{SUFFIX[self.goal]}") if self.goal else []
+        return [str(file.relative_to(self.finished.folder)) for file in made[:1]]
 
     def start(self, mode: str = "", prefix: tuple[str, ...] = (), extra: dict | None = None, **options) -> Run:
         """Run the study in the background."""
@@ -138,8 +146,11 @@ class Bench:
         command = [str(BIN / "imprint"), "study", *(["--cold"] if mode == "cold" else []), "--", *self.target]
         if mode == "bare":
             command = [sys.executable, "-m", "snakemake", *self.target]
-        run = Run(self, [*prefix, *command], extra or {}, **options)
-        self.runs.append(run)
+        return self.begin([*prefix, *command], self.environment | (extra or {}), **options)
+
+    def begin(self, command: list[str], environment: dict[str, str], **options) -> Run:
+        """Run a command in the background; it ends with the case."""
+        self.runs.append(run := Run(self, command, environment, **options))
         return run
 
     def moment(self) -> float:
@@ -183,7 +194,7 @@ class Bench:
 
     def equals(self) -> None:
         """Arrays, verdicts and figures are those of the undisturbed run; nothing half written is left."""
-        wanted = COMPARED if not self.target else COMPARED[: COMPARED.index("claims") + 1]
+        wanted = COMPARED[: COMPARED.index("claims") + 1] if self.goal else COMPARED
         for stage in wanted:
             for truth in sorted((self.finished / "results/store" / stage).glob("*")):
                 found = self.project / "results/store" / stage / truth.name
@@ -193,16 +204,23 @@ class Bench:
                     assert read(found).identical(read(truth)), found
                 else:
                     assert found.read_bytes() == truth.read_bytes(), found
+        if not self.goal:
+            self.published()
         left = [str(file) for file in (self.project / "results").rglob("*") if file.name.endswith((".part", ".lock"))]
         assert not left
 
-    def refuses(self, *words: str, mode: str = "") -> Run:
+    def published(self) -> None:
+        """Published files are those of the undisturbed run; a report and a finding say when and how long as well."""
+        folder = self.finished / "results/faults"
+        for truth in sorted(
+            path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".html", ".md")
+        ):
+            found = self.project / "results/faults" / truth.relative_to(folder)
+            assert found.read_bytes() == truth.read_bytes(), found
+
+    def refuses(self, *words: str) -> None:
         """Run the study, which must end in an error that says these words, and soon."""
-        run = self.start(mode or self.rng.choice(("warm", "cold")))
-        assert run.ends() == 1, run.text
-        for word in words:
-            assert word in run.text, f"{word!r} is not said:\n{run.text}"
-        return run
+        self.start(self.rng.choice(("warm", "cold"))).refused(*words)
 
     def close(self) -> None:
         """End what runs, tell what it said for a case that failed, and remove the copy."""

@@ -9,7 +9,6 @@ import os
 import random
 import shutil
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,18 +16,18 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
+import table  # noqa: E402
 from bench import Bench  # noqa: E402
 from workflow.conftest import Project, copied  # noqa: E402
 
 WANTED, SEED = os.environ.get("FAULTS", ""), os.environ.get("FAULTS_SEED", "0")
-TIMES = 5
 STUDY = Path(__file__).parent / "study"
 
 
 def pytest_generate_tests(metafunc):
-    """Every case of a kind and a stage is made several times."""
-    if "number" in metafunc.fixturenames:
-        metafunc.parametrize("number", range(1, TIMES + 1))
+    """A kind of fault is made at the stages that the table names, several times each."""
+    if "bench" in metafunc.fixturenames:
+        metafunc.parametrize(("stage", "number"), table.cases(metafunc.function.__name__.removeprefix("test_")))
 
 
 def pytest_collection_modifyitems(config, items):
@@ -72,17 +71,23 @@ def outcome(record_property):
     return lambda what: record_property("outcome", what)
 
 
+@pytest.fixture(autouse=True)
+def seconds(record_property):
+    """Write down the processor time of a case: of this process, and of the processes that it waited for."""
+    start = os.times()
+    yield
+    record_property("seconds", sum(os.times()[:4]) - sum(start[:4]))
+
+
 def pytest_terminal_summary(terminalreporter):
     """The table: per kind and stage, how many faults, survived and refused."""
-    reports = [report for report in terminalreporter.getreports("passed") if report.when == "call"]
-    count = Counter(
-        (report.nodeid.partition("[")[0], dict(report.user_properties).get("outcome")) for report in reports
-    )
-    kinds = sorted({kind for kind, outcome in count if outcome})
-    if not kinds:
-        return
-    terminalreporter.write_line(f"faults injected, with FAULTS_SEED={SEED}:")
-    for kind in kinds:
-        survived, refused = count[kind, "survived"], count[kind, "refused"]
-        name = kind.partition("::test_")[2].replace("_", " ")
-        terminalreporter.write_line(f"  {name:<40} {survived:>3} survived {refused:>3} refused")
+    outcomes, seconds = [], 0.0
+    for report in terminalreporter.getreports(""):  # of what was torn down, with all that was written down
+        kind, _, case = report.nodeid.partition("::test_")[2].partition("[")
+        told = dict(report.user_properties)
+        if "outcome" in told:
+            outcomes.append((kind, case.partition("-")[0], told["outcome"]))
+            seconds += told.get("seconds", 0.0)
+    if outcomes:
+        told = [*table.lines(outcomes), f"{seconds:.0f} s of processor time, {seconds / len(outcomes):.1f} s each"]
+        terminalreporter.write_line("\n".join([f"faults injected, with FAULTS_SEED={SEED}:", *told]))

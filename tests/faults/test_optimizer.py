@@ -18,8 +18,7 @@ def of_hers(bench, stage):
     bench.forget()
 
 
-@pytest.mark.parametrize("stage", ["recipe", "search", "train"])
-def test_it_raises(bench, stage, outcome):
+def test_optimizer_raises(bench, stage, outcome):
     """The message names the optimizer's file; once it is mended, only what failed is computed."""
     of_hers(bench, stage)
     (bench.project / "fault").write_text(f"raise {2 if stage == 'recipe' else bench.rng.randrange(3, 20)}")
@@ -29,8 +28,7 @@ def test_it_raises(bench, stage, outcome):
     outcome("refused")
 
 
-@pytest.mark.parametrize("stage", ["search", "train"])
-def test_it_takes_all_memory(bench, stage, outcome):
+def test_optimizer_takes_all_memory(bench, stage, outcome):
     of_hers(bench, stage)
     (bench.project / "fault").write_text(f"leak {bench.rng.randrange(3, 20)}")
     limited = bench.start("warm", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT)))
@@ -41,20 +39,18 @@ def test_it_takes_all_memory(bench, stage, outcome):
     outcome("refused")
 
 
-@pytest.mark.parametrize("stage", ["recipe"])
-def test_it_returns_nan_at_once(bench, stage, outcome):
-    bench.whole = True
+def test_optimizer_returns_nan_at_once(bench, stage, outcome):
+    bench.goal = ""
     bench.project.replace("recipes.yaml", "hers:Hers\n", "hers:Hers\n  hyper: {nan_at: 0}\n")
     bench.refuses("recipes.yaml", "hers' diverges within 3 steps")
     outcome("refused")
 
 
-@pytest.mark.parametrize("stage", ["train"])
-def test_it_returns_nan_in_the_middle(bench, stage, outcome):
+def test_optimizer_returns_nan_in_the_middle(bench, stage, outcome):
     """Her replicas are recorded as diverged; the other recipe's results are used as they are."""
     before = {name: stamp for name, stamp in bench.stamps().items() if name.endswith(".zarr.zip")}
     step = bench.rng.randrange(4, 30)
-    bench.whole = True
+    bench.goal = ""
     bench.project.replace("recipes.yaml", "hers:Hers\n", f"hers:Hers\n  hyper: {{nan_at: {step}}}\n")
     run = bench.start("warm")
     assert run.ends() == 0, run.text

@@ -10,9 +10,6 @@ from bench import KILLED, gone, send
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(
-    "stage", ["data", "recipe", "search", "select", "train", "probe", "gather", "claims", "figure", "report", "publish"]
-)
 def test_stage_killed(bench, stage, outcome):
     run = bench.struck(lambda run, owner: send(owner.pid, signal.SIGKILL))
     run.ends()
@@ -20,7 +17,6 @@ def test_stage_killed(bench, stage, outcome):
     outcome("survived")
 
 
-@pytest.mark.parametrize("stage", ["search", "train", "probe", "gather"])
 def test_stage_terminated(bench, stage, outcome):
     run = bench.struck(lambda run, owner: send(owner.pid, signal.SIGTERM))
     run.ends()
@@ -28,7 +24,6 @@ def test_stage_terminated(bench, stage, outcome):
     outcome("survived")
 
 
-@pytest.mark.parametrize("stage", ["search", "train", "probe", "gather", "publish"])
 def test_snakemake_killed(bench, stage, outcome):
     """No orphan writes, and the next run says that the owner of the locks is dead and goes on."""
     jobs = []
@@ -47,7 +42,6 @@ def test_snakemake_killed(bench, stage, outcome):
     outcome("survived")
 
 
-@pytest.mark.parametrize("stage", ["train", "probe", "figure"])
 def test_snakemake_terminated(bench, stage, outcome):
     run = bench.struck(lambda run, owner: run.snakemake().terminate())
     assert run.ends() != 0
@@ -55,7 +49,6 @@ def test_snakemake_terminated(bench, stage, outcome):
     outcome("survived")
 
 
-@pytest.mark.parametrize("stage", ["train", "probe"])
 def test_what_started_snakemake_killed(bench, stage, outcome):
     """Snakemake, its jobs and the warm helper end with it."""
     bench.mode = bench.rng.choice(("warm", "cold"))
@@ -67,7 +60,6 @@ def test_what_started_snakemake_killed(bench, stage, outcome):
     outcome("survived")
 
 
-@pytest.mark.parametrize("stage", ["data", "train", "publish"])
 def test_all_terminated(bench, stage, outcome):
     """The process group gets the signal, as from a batch system: the run ends, and soon."""
     run = bench.struck(lambda run, owner: os.killpg(run.process.pid, signal.SIGTERM))

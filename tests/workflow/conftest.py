@@ -87,7 +87,9 @@ class Project:
 
     def units(self) -> Counter:
         """Units in the store, by stage."""
-        return Counter(path.parent.name for path in (self / "results/store").glob("*/*") if path.suffix != ".png")
+        return Counter(
+            path.parent.name for path in (self / "results/store").glob("*/*") if path.suffix not in (".png", ".seal")
+        )
 
     def stores(self, stage: str, prefix: str = "") -> list[Path]:
         """Files of a stage."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from imprint import documents, runs, supervise, warm
+from imprint import documents, runs, seal, supervise, warm
 from imprint import plan as planning
 from imprint.errors import StudyError, nearest
 
@@ -22,7 +22,10 @@ ALSO = {
 def main(argv: list[str]) -> int:
     """Run Snakemake on a study, its jobs in processes that need not import everything anew.
 
-    What follows ``--`` goes to Snakemake.
+    At the end what is published is compared with its digests. What follows ``--`` goes to Snakemake.
+
+    Raises:
+        SealError: if a published file is not what was written.
     """
     own, rest = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     parser = argparse.ArgumentParser(prog="imprint study", description=__doc__)
@@ -42,8 +45,9 @@ def main(argv: list[str]) -> int:
     command = snakemake(plan.study.name, plan.study.device, rest)
     modules = preload(stage for stage, units in planning.to_run(plan, Path(".")).items() if units)
     status = run(command, () if arguments.cold or elsewhere(profile, rest) else modules)
-    report = Path("results") / plan.study.name / "report.html"
-    if status == 0 and report.exists() and Path(plan.final.path).exists():
+    receipt, report = Path(plan.final.path), Path("results") / plan.study.name / "report.html"
+    if status == 0 and receipt.exists() and report.exists():
+        seal.check(receipt)
         print(f"report: {report.resolve()}")
     return status
 

@@ -7,7 +7,8 @@ import pandas as pd
 from imprint import history, register, store
 from imprint.claims import table
 from imprint.claims.evaluate import combine, evaluate
-from imprint.stages.common import Job, job
+from imprint.stages.common import Job
+from imprint.stages.product import finish, job
 
 EXPERIMENTS = Path("experiments")
 
@@ -23,6 +24,7 @@ def main(argv: list[str]) -> None:
     frames = [evaluate(atlas, *parts) for parts in families.values() if any(part["claims"] for part in parts)]
     work.out.parent.mkdir(parents=True, exist_ok=True)
     table.write(declared(combine(frames), work), work.out)
+    finish(work)
 
 
 def declared(verdicts: pd.DataFrame, work: Job) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from imprint import store
 from imprint.claims import table
 from imprint.figures.render import render
-from imprint.stages.common import job
+from imprint.stages.product import finish, job
 
 
 def main(argv: list[str]) -> None:
@@ -17,3 +17,4 @@ def main(argv: list[str]) -> None:
     work.out.parent.mkdir(parents=True, exist_ok=True)
     others = (work.out.with_suffix(".png"), work.out.with_suffix(".csv"))
     render(work.spec["figure"], store.read_tree(atlas), table.read(claims), shown, work.out, *others)
+    finish(work, *others)

@@ -7,7 +7,8 @@ from pathlib import Path
 from imprint import store
 from imprint.claims import multiverse, table
 from imprint.report import finding
-from imprint.stages.common import Job, job
+from imprint.stages.common import Job
+from imprint.stages.product import finish, job
 
 
 def main(argv: list[str]) -> None:
@@ -22,14 +23,16 @@ def main(argv: list[str]) -> None:
     again = [multiverse.read(path) for path in work.inputs.get("multiverse", [])]
     jobs = finding.timed(_stores(work, name), work.out.parents[2] / "benchmarks")
     work.out.parent.mkdir(parents=True, exist_ok=True)
-    table.write(own, work.out.with_suffix(".csv"))
-    with store.replacing(work.out.with_suffix(".png")) as scratch:
+    picture, rows = work.out.with_suffix(".png"), work.out.with_suffix(".csv")
+    table.write(own, rows)
+    with store.replacing(picture) as scratch:
         shutil.copyfile(figure.with_suffix(".png"), scratch)
     with store.replacing(work.out) as scratch:
         caption = importlib.import_module(f"imprint.figures.{work.spec['figure']}").CAPTION
         under = again[0][again[0]["experiment"].isin(names)] if again else None
         page = finding.page(work.spec["study"], parts, own, jobs, f"{name}.png", caption, under)
         scratch.write_text(page, encoding="utf-8")
+    finish(work, picture, rows)
 
 
 def _stores(work: Job, name: str) -> list[Path]:

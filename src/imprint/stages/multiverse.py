@@ -2,7 +2,7 @@
 
 from imprint import store
 from imprint.claims import multiverse, table
-from imprint.stages.common import job
+from imprint.stages.product import finish, job
 
 
 def main(argv: list[str]) -> None:
@@ -12,3 +12,4 @@ def main(argv: list[str]) -> None:
     experiments = list(work.plan["experiments"].values())
     found = multiverse.judge(store.read_tree(atlas), table.read(claims), experiments)
     multiverse.write(found, work.out)
+    finish(work)

@@ -5,14 +5,16 @@ import json
 import shutil
 from pathlib import Path
 
-from imprint import store
-from imprint.stages.common import Job, job
+from imprint import seal, store
+from imprint.stages.common import Job
+from imprint.stages.product import job
 
+PUBLISHED = ("report.html", "claims.csv", "index.csv", "multiverse.csv", "figures", "findings", "atlas.zarr")
 INDEX = ("digest", "stage", "experiment", "recipe", "stop", "seeds", "probe", "file", "fields")
 
 
 def main(argv: list[str]) -> None:
-    """Copy report, claims, figures and index, unpack the atlas, and leave a receipt named by the digest."""
+    """Copy report, claims, figures and index, unpack the atlas, and leave a receipt: a seal named by the digest."""
     work = job("publish", argv)
     folder = Path("results") / work.spec["study"]
     folder.mkdir(parents=True, exist_ok=True)
@@ -32,8 +34,10 @@ def main(argv: list[str]) -> None:
     shutil.rmtree(folder / "atlas.zarr", ignore_errors=True)
     scratch.rename(folder / "atlas.zarr")
     with store.replacing(work.out) as part:
-        receipt = {**work.provenance(), "plan": work.plan["digest"]}
-        part.write_text(json.dumps(receipt, indent=1, sort_keys=True), encoding="utf-8")
+        places = [path for name in PUBLISHED for path in (folder / name, *(folder / name).rglob("*"))]
+        files = seal.listed(sorted(path for path in places if path.is_file()), work.out.parent)
+        receipt = {**work.provenance(), "plan": work.plan["digest"], "files": files}
+        part.write_text(seal.text(receipt), encoding="utf-8")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -8,7 +8,8 @@ from imprint import store
 from imprint.claims import multiverse, table, trust
 from imprint.report.build import build
 from imprint.report.calibration import Calibration
-from imprint.stages.common import Job, job
+from imprint.stages.common import Job
+from imprint.stages.product import finish, job
 
 DECLARED = "code changes declared to alter no result (equivalent.csv)"
 
@@ -24,6 +25,7 @@ def main(argv: list[str]) -> None:
     content = (store.read_tree(atlas), table.read(claims), experiments, figures, provenance(work))
     with store.replacing(work.out) as scratch:
         build(*content, scratch, calibrated, *map(multiverse.read, work.inputs.get("multiverse", [])))
+    finish(work)
 
 
 def _figure(path: Path) -> dict:
