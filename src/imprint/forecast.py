@@ -3,13 +3,13 @@
 A job takes what the one in its place took, else the middle of those of its readable prefix, else of its stage.
 """
 
-import json
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from imprint import benchmarks
 from imprint.earlier import Earlier
 from imprint.identity import STORE, Unit
 from imprint.results import unit_name
@@ -64,14 +64,9 @@ def _past(read: Callable[[str], dict[str, float]]) -> Callable[[Unit, str], floa
 
 
 def _seconds(root: Path, stage: str) -> dict[str, float]:
-    """Return the seconds of each job of a stage that has a benchmark file; of several attempts the last."""
-    found = {}
-    for file in sorted((root / "results" / "benchmarks" / stage).glob("*.jsonl")):
-        try:
-            found[file.stem] = float(json.loads(file.read_text(encoding="utf-8").splitlines()[-1])["s"])
-        except (ValueError, KeyError, IndexError, TypeError):
-            continue  # cut off when the machine stopped: of this job nothing is known
-    return found
+    """Return the seconds of each job of a stage that has a benchmark file."""
+    files = sorted((root / "results" / "benchmarks" / stage).glob("*.jsonl"))
+    return {file.stem: seconds for file in files if (seconds := benchmarks.seconds(file)) is not None}
 
 
 def _bytes(root: Path, stage: str) -> dict[str, float]:

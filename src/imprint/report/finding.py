@@ -1,6 +1,5 @@
 """The page of one experiment: question, protocol, verdicts, one figure, wall time, deviations."""
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
+from imprint import benchmarks
 from imprint.report import board, multiverse, protocol
 from imprint.report.board import cell, minus, mode_words
 
@@ -255,12 +255,11 @@ def duration(seconds: float) -> str:
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
-def timed(stores: Iterable[Path], benchmarks: Path) -> list[TimedJob]:
+def timed(stores: Iterable[Path], folder: Path) -> list[TimedJob]:
     """Return when the jobs ran that made these stores, from their benchmark files; those not timed are left out."""
     jobs = []
     for store in stores:
-        file = benchmarks / store.parent.name / (store.name.partition(".zarr")[0] + ".jsonl")
-        if file.is_file():
-            last = file.read_text(encoding="utf-8").splitlines()[-1]
-            jobs.append(TimedJob(store.parent.name, file.stat().st_mtime, float(json.loads(last)["s"])))
+        file = folder / store.parent.name / (store.name.partition(".zarr")[0] + ".jsonl")
+        if (seconds := benchmarks.seconds(file)) is not None:
+            jobs.append(TimedJob(store.parent.name, file.stat().st_mtime, seconds))
     return jobs
