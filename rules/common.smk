@@ -1,9 +1,18 @@
 # What all rules share: how a unit's inputs and command line follow from the plan.
 
+import inspect
+
+
+def signed(function):
+    """Decorator: write a function's signature on it. Snakemake asks for it ten times per job, and looks long for it."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
 
 def inputs(stage):
     """Input function of a stage: the files that a unit reads. Names hold their digests, so their dates do not count."""
 
+    @signed
     def paths(wildcards):
         unit = plan.unit(stage, wildcards.unit)
         return [ancient(path) for path in planning.input_paths(plan, unit)]
@@ -14,6 +23,7 @@ def inputs(stage):
 def options(stage):
     """Parameter function of a stage: the command line that makes a unit."""
 
+    @signed
     def text(wildcards):
         return planning.command(plan, plan.unit(stage, wildcards.unit))
 
@@ -23,6 +33,7 @@ def options(stage):
 def label(stage):
     """Parameter function of a stage: what a person calls a unit."""
 
+    @signed
     def text(wildcards):
         return plan.unit(stage, wildcards.unit).label
 
@@ -44,6 +55,7 @@ def growing(stage, key, default):
     needs = plan.study.resources.get(stage)
     first = (needs and getattr(needs, key)) or default
 
+    @signed
     def amount(wildcards, attempt):
         return first * attempt
 

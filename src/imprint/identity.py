@@ -1,6 +1,7 @@
 """Names of units: a digest of everything that a unit depends on, and of nothing else."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from imprint.naming import canonical as canonical
@@ -33,22 +34,18 @@ class Unit:
     inputs: dict[str, list["Unit"]] = field(default_factory=dict, repr=False)
     label: str = ""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Merkle digest of spec and inputs."""
-        found = self.__dict__.get("_digest")
-        if found is None:
-            inputs = {role: [unit.digest for unit in units] for role, units in self.inputs.items()}
-            found = of(self.stage, self.spec, inputs)
-            self.__dict__["_digest"] = found
-        return found
+        inputs = {role: [unit.digest for unit in units] for role, units in self.inputs.items()}
+        return of(self.stage, self.spec, inputs)
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Readable prefix and digest."""
         return f"{self.prefix}-{self.digest}"
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The file that it writes, from the project's folder."""
         return str(STORE / self.stage / (self.name + SUFFIX.get(self.stage, ".zarr.zip")))

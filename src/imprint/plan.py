@@ -237,7 +237,7 @@ class Planner:
     def probe(self, experiment: Experiment, probe: str, train: Unit, others: list[Entry]) -> Unit:
         """Plan one probe of one block; ``others`` is what a probe that looks across recipes is given."""
         fleet, plugin = train.spec, plugins.find("probes", probe)
-        inputs = {"train": [train], "data": [self.data(experiment, fleet["seeds"])]}
+        inputs = {"train": [train], "data": train.inputs["data"]}
         options = plugins.check_options(plugin, experiment.probe_options[probe])
         spec = {"probe": probe, "options": options, "task": fleet["task"]}
         if plugin.literals.get("ACROSS"):
