@@ -1,11 +1,19 @@
 """Synthetic studies of the real stages: classification on digits, planned and never run."""
 
+import csv
 import itertools
+import json
 import shutil
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
+from imprint import plan as planning
+from imprint.identity import Unit
+from imprint.plan import Plan
+from imprint.stages.publish import INDEX
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("Snakefile", "rules", "profiles/default", "envs", "recipes.yaml", "references.bib", "equivalent.csv")
@@ -84,3 +92,38 @@ def experiment(number: int, recipes: list[str], shape: Shape) -> dict:
             }
         },
     }
+
+
+def finish(folder: Path) -> Plan:
+    """Put what a run leaves where planning looks for it: stores that say how they were made and hold nothing more."""
+    plan = planning.build(folder)
+    for unit in planning.all_units(plan):
+        for file in planning.files(unit):
+            put(unit, folder / file)
+        times = folder / "results" / "benchmarks" / unit.stage / f"{unit.name}.jsonl"
+        times.parent.mkdir(parents=True, exist_ok=True)
+        times.write_text('{"s": 2.0}\n', encoding="utf-8")
+    made_from = {role: [Path(other.path).name for other in units] for role, units in plan.final.inputs.items()}
+    frozen = planning.frozen_for(plan, plan.final)
+    (folder / frozen.path).write_text(json.dumps(planning.written(plan, frozen)), encoding="utf-8")
+    (folder / plan.final.path).write_text(json.dumps({"plan": frozen.digest, "made_from": made_from}), encoding="utf-8")
+    for file in planning.published(plan):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).touch()
+    with open(folder / "results" / plan.study.name / "index.csv", "w", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, INDEX)
+        writer.writeheader()
+        writer.writerows({**row, "fields": json.dumps(row["fields"])} for row in planning.index(plan))
+    return plan
+
+
+def put(unit: Unit, path: Path) -> None:
+    """Put an almost empty file where one of a unit's files would be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.name.endswith(".zarr.zip"):
+        path.touch()
+        return
+    made_from = {role: [Path(other.path).name for other in units] for role, units in unit.inputs.items()}
+    attributes = {"spec": json.dumps(unit.spec), "made_from": json.dumps(made_from)}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("zarr.json", json.dumps({"attributes": attributes}))

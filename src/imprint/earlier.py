@@ -10,24 +10,14 @@ import json
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from imprint import store
 from imprint.identity import STORE, Unit, plain
 from imprint.plan import PRODUCTS, Plan, index
+from imprint.stored import Made, Stored, made
 
 LABELS = ("stage", "experiment", "recipe", "stop", "seeds", "probe")
 NEW = "new"
-
-
-@dataclass(frozen=True)
-class Made:
-    """A result as it was made: its file, its spec, and the names of the files that it was made from, by role."""
-
-    path: Path
-    spec: dict
-    inputs: dict[str, list[str]]
 
 
 class Earlier:
@@ -37,6 +27,7 @@ class Earlier:
         self.root = root
         self.missing = {unit.path: unit for unit in missing}
         self.places: dict[str, Made | None] = {}
+        self.stored = Stored(root)
         published = _published(root / "results" / plan.study.name / "index.csv")
         self.known = bool(published)
         self.study = plan.study.name
@@ -62,9 +53,9 @@ class Earlier:
 
     def before(self, unit: Unit) -> Made | None:
         """Return what stood in a unit's place, None if it is new."""
-        if unit.path in self.places:
-            return self.places[unit.path]
-        return _nearest(unit, self.root)
+        if unit.path not in self.places:
+            self.places[unit.path] = self.stored.nearest(unit)
+        return self.places[unit.path]
 
     def reason(self, unit: Unit) -> str:
         """Return why a unit is to be made, field by field."""
@@ -99,16 +90,6 @@ class Earlier:
         """Return the experiments as they were when the study was last published; nothing where that is not kept."""
         frozen = self.root / STORE / "plan" / f"{self.study}-{self.receipt.get('plan', '')}.json"
         return json.loads(frozen.read_text(encoding="utf-8"))["experiments"] if frozen.is_file() else {}
-
-
-def made(path: Path, spec: dict | None = None) -> Made:
-    """Return how a store was made, as it says itself; ``spec`` stands for that of one that is not there."""
-    try:
-        held = store.attributes(path)
-    except store.StoreError:
-        held = {}
-    kept = json.loads(held["spec"]) if "spec" in held else spec or {}
-    return Made(path, kept, json.loads(held.get("made_from", "{}")))
 
 
 def differences(before: dict, now: dict) -> list[str]:
@@ -151,14 +132,6 @@ def _unhashed(experiments: dict) -> dict:
 
 def _labels(row: dict) -> tuple:
     return tuple(row[name] for name in LABELS)
-
-
-def _nearest(unit: Unit, root: Path) -> Made | None:
-    """Return the stored unit of the same prefix and seeds that differs in the fewest fields."""
-    files = sorted((root / STORE / unit.stage).glob(f"{unit.prefix}-*.zarr.zip"))
-    named = [path for path in files if path.name.removesuffix(".zarr.zip").rpartition("-")[0] == unit.prefix]
-    stored = [found for path in named if (found := made(path)).spec.get("seeds") == unit.spec.get("seeds")]
-    return min(stored, key=lambda found: len(differences(found.spec, unit.spec)), default=None)
 
 
 def _told(key: str, before: str, now: str) -> str:

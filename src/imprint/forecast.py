@@ -51,14 +51,17 @@ def _past(read: Callable[[str], dict[str, float]]) -> Callable[[Unit, str], floa
     read = cache(read)
 
     @cache
-    def middle(stage: str, prefix: str) -> float | None:
-        values = [value for name, value in read(stage).items() if prefix in ("", name.rpartition("-")[0])]
-        return statistics.median(values) if values else None
+    def middles(stage: str) -> dict[str, float]:
+        values: dict[str, list[float]] = {}
+        for name, value in read(stage).items():
+            values.setdefault("", []).append(value)
+            values.setdefault(name.rpartition("-")[0], []).append(value)
+        return {prefix: statistics.median(found) for prefix, found in values.items()}
 
     def expected(unit: Unit, before: str) -> float | None:
         exact = read(unit.stage).get(before)
-        own = middle(unit.stage, unit.prefix) if exact is None else exact
-        return middle(unit.stage, "") if own is None else own
+        known = middles(unit.stage)
+        return known.get(unit.prefix, known.get("")) if exact is None else exact
 
     return expected
 
