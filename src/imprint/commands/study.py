@@ -43,7 +43,8 @@ def main(argv: list[str]) -> int:
     if profile:
         rest = [*rest, "--workflow-profile", str(profile)]
     command = snakemake(plan.study.name, plan.study.device, rest)
-    modules = preload(stage for stage, units in planning.to_run(plan, Path(".")).items() if units)
+    asked = plan.units if rest else planning.to_run(plan, Path("."))
+    modules = preload(stage for stage, units in asked.items() if units)
     status = run(command, () if arguments.cold or elsewhere(profile, rest) else modules)
     receipt, report = Path(plan.final.path), Path("results") / plan.study.name / "report.html"
     if status == 0 and receipt.exists() and report.exists():
