@@ -5,6 +5,7 @@ import itertools
 import json
 import shutil
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,10 +45,7 @@ class Shape:
 
 def write(shape: Shape, folder: Path) -> Path:
     """Write a study of a shape, with the project's own rules and recipes, into a new folder; return the folder."""
-    for name in COPIED:
-        source, target = ROOT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, target) if source.is_dir() else shutil.copyfile(source, target)
+    copy(COPIED, folder)
     recipes = yaml.safe_load((ROOT / "recipes.yaml").read_text(encoding="utf-8"))
     names = list(itertools.islice((name for name, recipe in recipes.items() if "search" in recipe), shape.recipes))
     if len(names) < shape.recipes:
@@ -59,6 +57,14 @@ def write(shape: Shape, folder: Path) -> Path:
         text = yaml.safe_dump(experiment(number, names, shape), sort_keys=False)
         (folder / "experiments" / f"experiment_{number}.yaml").write_text(text, encoding="utf-8")
     return folder
+
+
+def copy(names: Iterable[str], folder: Path) -> None:
+    """Copy files and folders of the project."""
+    for name in names:
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copyfile(source, target)
 
 
 def experiment(number: int, recipes: list[str], shape: Shape) -> dict:
