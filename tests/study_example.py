@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from imprint import plan, store, study
+from imprint import plan, seal, store, study
 from imprint.plan import Plan
 from imprint.stages.publish import INDEX
 
@@ -114,8 +114,8 @@ class Project:
         for frozen in made.units["plan"].values():
             (self.root / frozen.path).write_text(json.dumps(plan.written(made, frozen)))
         names = {role: [Path(other.path).name for other in units] for role, units in made.final.inputs.items()}
-        receipt = {"plan": plan.frozen_for(made, made.final).digest, "made_from": names}
-        (self.root / made.final.path).write_text(json.dumps(receipt))
+        receipt = {"plan": plan.frozen_for(made, made.final).digest, "made_from": names, "files": {}}
+        (self.root / made.final.path).write_text(seal.text(receipt))
         for file in plan.published(made):
             (self.root / file).parent.mkdir(parents=True, exist_ok=True)
             (self.root / file).touch()

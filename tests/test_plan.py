@@ -114,12 +114,9 @@ def test_a_probe_across_recipes_stays_within_its_rule_for_stopping(project):
 
 def test_every_input_is_planned(project):
     made = project.plan()
-    paths = {unit.path for units in made.units.values() for unit in units.values()}
-    drawn = [Path(unit.path) for stage in ("figure", "finding") for unit in made.units[stage].values()]
-    paths |= {str(path.with_suffix(suffix)) for path in drawn for suffix in (".png", ".csv")}
-    for units in made.units.values():
-        for unit in units.values():
-            assert set(plan.input_paths(made, unit)) <= paths
+    paths = {file for unit in plan.all_units(made) for file in plan.files(unit)}
+    for unit in plan.all_units(made):
+        assert set(plan.input_paths(made, unit)) <= paths
 
 
 def test_tuning_seeds_are_not_evaluated(project):

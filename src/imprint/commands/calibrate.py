@@ -7,7 +7,7 @@ from imprint import plan as planning
 from imprint import store
 from imprint.claims import trust
 from imprint.claims.attainable import least_pairs
-from imprint.commands.study import run
+from imprint.commands.study import preload, run, snakemake
 from imprint.errors import ImprintError
 from imprint.identity import Unit
 
@@ -29,7 +29,8 @@ def main(argv: list[str]) -> int:
             f"and an experiment at least {least_pairs()} seeds"
         )
     missing = [unit.path for unit in units if not Path(unit.path).exists()]
-    status = run(plan.study.name, missing) if missing else 0
+    command = snakemake(plan.study.name, plan.study.device, missing)
+    status = run(command, preload(plan.units)) if missing else 0
     return status or _print(units)
 
 
