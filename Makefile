@@ -14,7 +14,7 @@ help:
 	@echo "     [PROFILE=slurm]     where its jobs run, docs/cluster.md"
 	@echo "make test                run the test suite"
 	@echo "make test-faults         disturb a study in every way, see that it recovers (FAULTS=30 FAULTS_SEED=7: some cases)"
-	@echo "make test-slurm          run a small study through the Slurm that is here"
+	@echo "make test-slurm          run the quick study through the Slurm of this machine, disturb it, compare"
 	@echo "make plan  [STUDY=core]  show what would run, and why"
 	@echo "make findings STUDY=core put the pages of its experiments into docs/findings"
 	@echo "make check               what every commit must pass, in 2.5 minutes on 2 cores"
@@ -58,7 +58,7 @@ test-faults: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2 tests/faults
 
 test-slurm: install
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q tests/slurm
+	PATH="$(CURDIR)/$(BIN):$$PATH" SLURM=required STUDY=$(STUDY) $(BIN)/python -m pytest -q tests/slurm
 
 lock: install
 	$(BIN)/python tools/lock.py

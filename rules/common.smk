@@ -1,4 +1,7 @@
 # What all rules share: how a unit's inputs and command line follow from the plan.
+import sys
+
+from imprint import group
 
 import inspect
 
@@ -73,3 +76,7 @@ if gpus() and "gpu" in workflow.global_resources and not workflow.remote_exec:
     # profiles/gpu: at most so many jobs on this machine's GPUs, and each takes a slot (imprint.slots)
     PREFIX += f"export IMPRINT_GPU_SLOTS={workflow.global_resources['gpu'].value}; "
 shell.prefix(PREFIX)
+
+if workflow.remote_exec and "--local-groupid" in sys.argv:
+    # in an allocation, with several jobs that were put together
+    group.serve()

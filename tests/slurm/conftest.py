@@ -7,14 +7,16 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
-import yaml
 
 HERE = Path(__file__).parent
-LIMIT = 1800  # seconds for a study; the small one takes 250 on two idle cores
+STUDY = os.environ.get("STUDY") or "quick"
+LIMIT = 3600  # seconds for a study, which is alone on two idle cores for a quarter of them
 RUNNING = ("idle", "mixed", "allocated")
 
 _spec = importlib.util.spec_from_file_location("workflow_conftest", HERE.parent / "workflow" / "conftest.py")
@@ -34,7 +36,10 @@ def absent() -> str:
 
 
 def pytest_collection_modifyitems(items) -> None:
+    """Without Slurm the tests are skipped, and are a failure where it is said to be there (`make test-slurm`)."""
     reason = absent()
+    if reason and os.environ.get("SLURM") == "required":
+        raise pytest.UsageError(reason)
     for item in items:
         if HERE in item.path.parents and reason:
             item.add_marker(pytest.mark.skip(reason=reason))
@@ -62,10 +67,10 @@ class Run:
     Slurm's accounting is not needed. The first look at a job comes after 3 s, not after the profile's 20.
     """
 
-    def __init__(self, project, *arguments: str, **environment: str):
+    def __init__(self, project: workflow.Project, study: str, *arguments: str, **environment: str):
         self.project, self.log = project, project / "slurm.log"
-        options = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3", "--cores", "2")
-        command = [str(workflow.BIN / "imprint"), "study", "--profile", "slurm", "--", *options, *arguments]
+        options = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3")
+        command = [str(workflow.BIN / "imprint"), "study", study, "--profile", "slurm", "--", *options, *arguments]
         with open(self.log, "w") as stream:
             self.process = subprocess.Popen(
                 command,
@@ -88,12 +93,14 @@ class Run:
         found = jobs(run[1]) if run else []
         return [job for job in found if f"rule_{rule}" in job["Comment"] and state in job["JobState"]]
 
-    def training(self, rule: str, but: tuple[str, ...] = ()) -> dict[str, str] | None:
-        """A running job of a rule that trains and has written a checkpoint, with its unit."""
+    def training(self, rule: str, but: Collection[str] = ()) -> dict[str, str] | None:
+        """A running job of a rule that has written a checkpoint and has more than half to do, with its unit."""
         assert self.process.poll() is None, f"the study ended before it could be disturbed:\n{self.said}"
         for job in self.jobs(rule, "RUNNING"):
             unit = job["Comment"].removeprefix(f"rule_{rule}_wildcards_")
-            if job["JobId"] not in but and list((self.project / "results/resume" / unit).glob("fleet*")):
+            log = self.project / f"results/logs/{rule}/{unit}.log"
+            steps = re.findall(r" at step (\d+) of at most (\d+),", log.read_text()) if log.exists() else []
+            if unit not in but and steps and 2 * int(steps[-1][0]) < int(steps[-1][1]):
                 return {**job, "unit": unit}
         return None
 
@@ -111,6 +118,10 @@ class Run:
         left = [job["JobId"] for job in self.jobs() if job["JobState"] in ("RUNNING", "PENDING", "COMPLETING")]
         if left:
             subprocess.run(["scancel", *left])
+        for process in psutil.process_iter(["cwd"]):
+            # where Slurm follows a job by the parents of its processes, it loses those of a shell that it has killed
+            if process.info["cwd"] == str(self.project.folder):
+                process.kill()
 
 
 class NodeDaemon:
@@ -121,7 +132,7 @@ class NodeDaemon:
         node = subprocess.run(["sinfo", "-h", "-N", "-o", "%N"], capture_output=True, text=True).stdout.split()[0]
         pid_file = re.search(r"^SlurmdPidFile\s*=\s*(\S+)", told, re.M)[1].replace("%n", node).replace("%h", node)
         if not (Path(pid_file).is_file() and os.access(pid_file, os.R_OK) and os.geteuid() == 0):
-            pytest.skip(f"the node daemon is not on this machine, or not ours to restart: {pid_file}")
+            pytest.fail(f"the node's daemon is not on this machine, or not ours to restart: {pid_file}")
         self.pid = int(Path(pid_file).read_text())
         told = Path(f"/proc/{self.pid}")
         self.command = [word for word in (told / "cmdline").read_text().split("\0") if word]
@@ -163,48 +174,71 @@ def node_daemon() -> Iterator[NodeDaemon]:
     daemon.close()
 
 
-def small(folder: Path):
-    """The small study of the workflow's tests; its networks train for seconds, so that jobs can be disturbed."""
-    project = workflow.copied(folder)
-    file = project / "experiments/images.yaml"
-    content = yaml.safe_load(file.read_text())
-    content["stop"] = {"steps": {"epochs": 3000}, "early": {"epochs": 2}}
-    content["evaluate_every"] = 400
-    file.write_text(yaml.safe_dump(content, sort_keys=False))
-    return project
+@dataclass
+class Disturbed:
+    """A study after a run through Slurm in which jobs were disturbed.
 
-
-@pytest.fixture(scope="session")
-def local(tmp_path_factory):
-    """The small study after an undisturbed run on this machine alone."""
-    project = small(tmp_path_factory.mktemp("local") / "study")
-    project.study()
-    return project
-
-
-@pytest.fixture(scope="session")
-def disturbed(tmp_path_factory, node_daemon) -> Iterator[dict]:
-    """The small study after a run through Slurm in which a search was requeued, a training cancelled, the node
-    daemon restarted under a training; with what was done and what Slurm remembers.
+    Attributes:
+        project: the project, its study finished.
+        requeued: jobs that Slurm was told to begin again, as they were then, each with its unit.
+        cancelled: jobs that were cancelled.
+        survivor: a job that ran while the node's daemon was restarted.
+        jobs: what Slurm remembers of all jobs of the run.
+        seconds: what the run took.
     """
-    project = small(tmp_path_factory.mktemp("slurm") / "study")
-    environment = {"IMPRINT_CHECKPOINT_SECONDS": "0.5"}
-    run = Run(project, "--set-resources", "search:gpu=1", **environment)
+
+    project: workflow.Project
+    requeued: list[dict[str, str]]
+    cancelled: list[dict[str, str]]
+    survivor: dict[str, str]
+    jobs: list[dict[str, str]]
+    seconds: float
+
+    def jobs_of(self, disturbed: dict[str, str]) -> list[dict[str, str]]:
+        """Slurm's jobs of a disturbed unit, the first one first."""
+        return [job for job in self.jobs if job["Comment"].endswith(disturbed["unit"])]
+
+
+@pytest.fixture(scope="session")
+def local():
+    """The study in this folder, run on this machine alone unless it is finished."""
+    project = workflow.Project(workflow.ROOT)
+    project.study(STUDY)
+    return project
+
+
+@pytest.fixture(scope="session")
+def disturbed(tmp_path_factory, node_daemon) -> Iterator[Disturbed]:
+    """The study in a fresh copy, run through Slurm: a search and a training are requeued, one of each is
+    cancelled, and the node's daemon is restarted under another, each after a checkpoint.
+    """
+    project = workflow.whole(tmp_path_factory.mktemp("slurm") / "study")
+    began = time.monotonic()
+    # each search asks for one of the pretended GPUs, and computes on the CPU
+    run = Run(project, STUDY, "--set-resources", "search:gpu=1", IMPRINT_CHECKPOINT_SECONDS="0.3")
+    requeued, cancelled = [], []
+
+    def trains(rule: str) -> dict[str, str]:
+        """A running job of a rule that has a checkpoint and was not disturbed yet."""
+        seen = {job["unit"] for job in requeued + cancelled}
+        return until(lambda: run.training(rule, seen), f"a job of {rule} has a checkpoint")
+
     try:
-        requeued = until(lambda: run.training("search"), "a search has a checkpoint")
-        subprocess.run(["scontrol", "requeue", requeued["JobId"]], check=True)
-        cancelled = until(lambda: run.training("train"), "a training has a checkpoint")
-        subprocess.run(["scancel", cancelled["JobId"]], check=True)
-        survivor = until(lambda: run.training("train", (cancelled["JobId"],)), "another training has a checkpoint")
+        for rule in ("search", "train"):
+            requeued.append(trains(rule))
+            subprocess.run(["scontrol", "requeue", requeued[-1]["JobId"]], check=True)
+            cancelled.append(trains(rule))
+            subprocess.run(["scancel", cancelled[-1]["JobId"]], check=True)
+        survivor = trains("train")
         node_daemon.restart()
-        said = run.finish()
-        yield {
-            "project": project,
-            "requeued": requeued,
-            "cancelled": cancelled,
-            "survivor": survivor,
-            "said": said,
-            "jobs": run.jobs(),
-        }
+        run.finish()
+        yield Disturbed(project, requeued, cancelled, survivor, run.jobs(), time.monotonic() - began)
     finally:
         run.stop()
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """The table: what ran through Slurm, what was disturbed, what is equal to the local run."""
+    told = [pair for report in terminalreporter.getreports("passed") for pair in report.user_properties]
+    for name, value in told:
+        terminalreporter.write_line(f"{name:<40} {value}")

@@ -133,8 +133,8 @@ class Project:
         )
 
 
-def copied(folder: Path, study: Path = STUDY) -> Project:
-    """Copy what git knows or would know, and put a small study in the place of the real one."""
+def whole(folder: Path) -> Project:
+    """Copy what git knows or would know."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
     )
@@ -142,9 +142,15 @@ def copied(folder: Path, study: Path = STUDY) -> Project:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+    return Project(folder)
+
+
+def copied(folder: Path, study: Path = STUDY) -> Project:
+    """Copy the project, and put a small study in the place of the real one."""
+    project = whole(folder)
     shutil.rmtree(folder / "experiments")
     shutil.copytree(study, folder, dirs_exist_ok=True)
-    return Project(folder)
+    return project
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """What the rules ask of a scheduler, and where jobs run: from the study, the profile and the command line."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from imprint import documents
+from imprint import plan as planning
 from imprint.commands import study
 from imprint.errors import StudyError
 
@@ -101,6 +103,26 @@ def test_warm_workers_import_what_the_jobs_need(stages, also):
 
 def test_where_nothing_is_to_run_nothing_is_imported():
     assert study.preload([]) == ()
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_jobs_that_are_put_together_share_a_warm_worker(fresh, tmp_path, grouped):
+    """A scheduler's job is a Snakemake with the units as targets, and the number of a group if there are several."""
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import sys\nopen({str(tmp_path / 'started')!r}, 'a').write(repr(sys.orig_argv) + chr(10))\n"
+    )
+    units = [f"data:unit={name}" for name in planning.build(fresh.folder).units["data"]]
+    targets = ["--target-jobs", *units, *(["--local-groupid", "1"] if grouped else [])]
+    done = fresh.run(
+        *(sys.executable, "-m", "snakemake", *targets, "--mode", "remote", "--force", "--cores", "1"),
+        PYTHONPATH=f"{tmp_path}{os.pathsep}{fresh / 'src'}",
+    )
+    assert done.returncode == 0, done.stdout
+    assert fresh.units()["data"] == len(units) > 1
+    started = (tmp_path / "started").read_text()
+    assert started.count("from imprint import warm") == grouped
+    assert started.count("'data', '--spec'") == len(units)
+    assert not any("without the warm helper" in log.read_text() for log in (fresh / "results/logs").rglob("*.log"))
 
 
 @pytest.mark.parametrize("name", ["slurm", "pbs"])
