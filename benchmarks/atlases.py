@@ -53,12 +53,12 @@ class Counted(LocalStore):
         return found
 
 
-def write(scratch: Path) -> Path:
+def write(scratch: Path, probes: int = PROBES) -> Path:
     """Write an atlas as the stages gather and publish do; return its folder."""
     generator = np.random.default_rng(0)
     shape, about = [len(labels) for labels in COORDS.values()], {"long_name": "a measure", "units": "1"}
     groups = {}
-    for number in range(PROBES):
+    for number in range(probes):
         arrays = {f"measure_{name}": (list(COORDS), generator.normal(size=shape), about) for name in range(MEASURES)}
         groups[f"/wide/probe_{number}"] = xr.Dataset(arrays, COORDS)
     packed, folder = scratch / "atlas.zarr.zip", scratch / "atlas.zarr"

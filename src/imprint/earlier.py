@@ -14,7 +14,7 @@ from pathlib import Path
 
 from imprint.identity import STORE, Unit, plain
 from imprint.plan import PRODUCTS, Plan, index
-from imprint.stored import Made, Stored, made
+from imprint.stored import Made, Stored
 
 LABELS = ("stage", "experiment", "recipe", "stop", "seeds", "probe")
 NEW = "new"
@@ -35,7 +35,8 @@ class Earlier:
         for entry, now in zip(plan.entries, index(plan), strict=True):
             if self.known and entry.unit.path in self.missing:
                 row = published.get(_labels(now))
-                self._place(entry.unit, made(root / row["file"], json.loads(row["fields"])) if row else None)
+                before = self.stored.made(root / row["file"], json.loads(row["fields"])) if row else None
+                self._place(entry.unit, before)
 
     def _place(self, unit: Unit, before: Made | None) -> None:
         """Remember what stood in a unit's place, and in the places of what it is made from."""
@@ -47,7 +48,7 @@ class Earlier:
             for other, name in zip(units, names if len(names) == len(units) else [""] * len(units), strict=True):
                 path = self.root / STORE / other.stage / name
                 if name and path.is_file():
-                    self._place(other, made(path))
+                    self._place(other, self.stored.made(path))
                 elif before is None:
                     self._place(other, None)
 

@@ -36,15 +36,22 @@ class Stored:
 
     def __init__(self, root: Path):
         self.root = root
-        self.read: dict[tuple[str, str], dict[str, list[Made]]] = {}
+        self.read: dict[Path, Made] = {}
+        self.alike: dict[tuple[str, str], dict[str, list[Made]]] = {}
+
+    def made(self, path: Path, spec: dict | None = None) -> Made:
+        """Return how a store was made, as `made` says, which is asked once."""
+        if path not in self.read:
+            self.read[path] = made(path, spec)
+        return self.read[path]
 
     def nearest(self, unit: Unit) -> Made | None:
         """Return the stored unit of the same prefix and seeds that differs in the fewest fields."""
         place = unit.stage, unit.prefix
-        if place not in self.read:
-            self.read[place] = self._by_seeds(self.files.get(place, []))
+        if place not in self.alike:
+            self.alike[place] = self._by_seeds(self.files.get(place, []))
         spec = plain(unit.spec)
-        alike = self.read[place].get(canonical(spec.get("seeds")), [])
+        alike = self.alike[place].get(canonical(spec.get("seeds")), [])
         return min(alike, key=lambda found: distance(found.spec, spec), default=None)
 
     @cached_property
@@ -55,10 +62,9 @@ class Stored:
             found[path.parent.name, path.name.removesuffix(SUFFIX).rpartition("-")[0]].append(path)
         return found
 
-    @staticmethod
-    def _by_seeds(files: list[Path]) -> dict[str, list[Made]]:
+    def _by_seeds(self, files: list[Path]) -> dict[str, list[Made]]:
         found = defaultdict(list)
-        for each in map(made, files):
+        for each in map(self.made, files):
             found[canonical(each.spec.get("seeds"))].append(each)
         return found
 
