@@ -3,8 +3,9 @@
     python benchmarks/scale.py [plan] [finished] [growth] [large] [atlas] [--past results]
 
 Every command runs in a process of its own; the machine may be shared, so CPU seconds count (user and system, of all
-its processes) and the wall clock is told beside them. ``past`` is the results tree of a finished study, from which the
-growth table takes the median seconds and bytes of a job of each stage.
+its processes), the wall clock is told beside them, and before each part how many processes compete for its cores.
+``past`` is the results tree of a finished study, from which the growth table takes the median seconds and bytes of a
+job of each stage.
 """
 
 import argparse
@@ -192,6 +193,7 @@ def main() -> None:
     parser.add_argument("--past", type=Path, default=ROOT / "results")
     arguments = parser.parse_args()
     for name in arguments.parts or PARTS:
+        print(f"\n{name}: load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
         with tempfile.TemporaryDirectory() as scratch:
             PARTS[name](Path(scratch), arguments.past)
 
