@@ -38,6 +38,10 @@ CHANGE = ("epochs: 40", "epochs: 41")
 WIDE, LARGE = Shape(), Shape(blocks=14)
 BASE = Shape(experiments=4, recipes=10, blocks=2)
 MEGA = 1e6
+GROWN = (
+    "experiments x recipes x blocks of seeds x probes", "replicas", "jobs", "work", "disk", "plan",
+    "`imprint plan`, CPU s", "wall s", "MB", "dry run, CPU s", "wall s", "MB",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,7 @@ def finished(scratch: Path, past: Path) -> None:
 def growth(scratch: Path, past: Path) -> None:
     """Plan studies of growing size; say what they would take."""
     work, bytes_ = medians(past, seconds), medians(past, size)
-    table("experiments x recipes x blocks of seeds x probes", "replicas", "jobs", "work", "disk", "plan",
-          "`imprint plan`: CPU s | wall s | MB", "dry run: CPU s | wall s | MB")  # fmt: skip
+    table(*GROWN)
     shapes = [BASE]
     for key in ("blocks", "recipes", "experiments"):
         shapes += [replace(BASE, **{key: factor * getattr(BASE, key)}) for factor in (2, 4)]
@@ -136,8 +139,7 @@ def growth(scratch: Path, past: Path) -> None:
 def large(scratch: Path, past: Path) -> None:
     """Plan 100,000 replicas, in blocks of 8 seeds and of 112."""
     work, bytes_ = medians(past, seconds), medians(past, size)
-    table("experiments x recipes x blocks of seeds x probes", "replicas", "jobs", "work", "disk", "plan",
-          "`imprint plan`: CPU s | wall s | MB", "dry run: CPU s | wall s | MB")  # fmt: skip
+    table(*GROWN)
     for number, shape in enumerate((Shape(seeds=112), LARGE)):
         told(shape, scratch / f"large_{number}", work, bytes_)
 
