@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from processes_example import holder  # noqa: E402
 
-from imprint.writer import lock_file, output, sole_writer  # noqa: E402
+from imprint.writer import lock_file, named, sole_writer  # noqa: E402
 
 
 @pytest.fixture
@@ -26,9 +26,23 @@ def test_it_lies_outside_declared_outputs(tmp_path, out):
     assert lock_file(Path("x.zarr.zip")) == Path(".x.zarr.zip.lock")
 
 
-def test_the_output_of_a_command_line():
-    assert output(["--spec", "{}", "--out", "a/b.csv", "--label", "--x"]) == Path("a/b.csv")
-    assert output(["--spec", "{}"]) is None
+def test_what_a_command_line_names():
+    words = [
+        "--spec",
+        "{}",
+        "--input",
+        "task=a/b.zip",
+        "--input",
+        "x=c=d",
+        "--plan",
+        "e",
+        "--out",
+        "a/b.csv",
+        "--label",
+        "y",
+    ]
+    assert named(words) == (Path("a/b.csv"), [Path("e"), Path("a/b.zip"), Path("c=d")])
+    assert named(["--spec", "{}"]) == (None, [])
 
 
 def test_without_an_output_nothing_is_locked(tmp_path, monkeypatch):
@@ -47,6 +61,26 @@ def test_what_a_dead_writer_left_half_written_goes(out):
         assert not there and lock_file(out).exists()
         assert not any(file.exists() for file in left) and other.exists()
     assert not lock_file(out).exists()
+
+
+def test_what_a_living_neighbour_is_writing_stays(tmp_path):
+    folder = tmp_path / "results/store/figure"
+    folder.mkdir(parents=True)
+    other = folder / ".toy.few-seeds-0123456789.png.4711.part"
+    other.touch()
+    with sole_writer(["--out", str(folder / "toy.order-seeds-9876543210.svg")]):
+        assert other.exists()
+
+
+def test_what_is_written_is_not_older_than_what_was_read(tmp_path, out):
+    """As where the clock was set back, or another machine's is ahead."""
+    table = tmp_path / "claims-0123456789.csv"
+    for number, file in enumerate((table, table.with_suffix(".seal"))):
+        file.touch()
+        os.utime(file, (4e9 + number, 4e9 + number))
+    with sole_writer(["--input", f"claims={table}", "--out", str(out)]):
+        out.touch()
+    assert out.stat().st_mtime == 4e9 + 1
 
 
 def test_an_output_that_is_there_is_made_again_when_asked_for(out):

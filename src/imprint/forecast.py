@@ -12,7 +12,7 @@ from pathlib import Path
 from imprint import benchmarks
 from imprint.earlier import Earlier
 from imprint.identity import STORE, Unit
-from imprint.results import unit_name
+from imprint.naming import unit_name
 
 
 @dataclass

@@ -8,6 +8,11 @@ SPEC_VERSION = 1
 NAMED = re.compile(r"-([0-9a-f]{10})\.")
 
 
+def unit_name(file: str) -> str:
+    """Return a unit's name from the name of one of its files: what comes before the suffix."""
+    return re.sub(r"\.(zarr\.zip|jsonl|json|csv|svg|png|html|md|seal|log)$", "", file)
+
+
 def plain(value: object) -> object:
     """Return a value as JSON knows it; a whole float equals the integer."""
     if isinstance(value, dict):

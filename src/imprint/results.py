@@ -8,6 +8,7 @@ from pathlib import Path
 from imprint import documents, equivalent, register
 from imprint import plan as planning
 from imprint.errors import ImprintError, StudyError
+from imprint.naming import unit_name
 from imprint.plan import LIBRARIES, Plan, Planner
 from imprint.study import load
 
@@ -100,8 +101,3 @@ def _of_unit(file: Path, units: set[tuple[str, str]]) -> str:
         return "stale"
     used = file.parts[-3] == "benchmarks" or (file.parts[-2], name) in units
     return "" if used else "stale"
-
-
-def unit_name(file: str) -> str:
-    """Return a unit's name from the name of one of its files: what comes before the suffix."""
-    return re.sub(r"\.(zarr\.zip|jsonl|json|csv|svg|png|html|md|seal|log)$", "", file)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from imprint import lock
+from imprint import dates, lock
+from imprint.naming import unit_name
 
 
 @contextmanager
@@ -13,21 +14,27 @@ def sole_writer(argv: list[str]) -> Iterator[bool]:
     """Hold the lock of the output that a stage's command line names; yield whether it is there by now.
 
     It is if another process made it in the meantime: its name holds the digest of all that it depends on, so there is
-    nothing left to do. What a dead process left of it, half written, is removed.
+    nothing left to do. What a dead process left of it, half written, is removed. What was written is dated after what
+    the command line names as read.
     """
-    out = output(argv)
+    out, read = named(argv)
     with lock.hold(lock_file(out), str(out)) if out else nullcontext(lock.Waited()) as waited:
         if out:
-            for scratch in out.parent.glob(f".{out.name.partition('.')[0]}.*.part"):
+            for scratch in out.parent.glob(f".{unit_name(out.name)}.*.part"):
                 scratch.unlink(missing_ok=True)
         yield bool(waited.living and out.exists())
+        if out:
+            dates.follow(dates.beside(out), read)
 
 
-def output(argv: list[str]) -> Path | None:
-    """Return the output that a stage's command line names, None if it names none."""
+def named(argv: list[str]) -> tuple[Path | None, list[Path]]:
+    """Return the output that a stage's command line names, None if it names none, and what it names as read."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--out", type=Path)
-    return parser.parse_known_args(argv)[0].out
+    parser.add_argument("--plan", type=Path, action="append", default=[])
+    parser.add_argument("--input", type=lambda text: Path(text.partition("=")[2]), action="append", default=[])
+    found, _ = parser.parse_known_args(argv)
+    return found.out, [*found.plan, *found.input]
 
 
 def lock_file(out: Path) -> Path:

@@ -1,8 +1,10 @@
 """gather: all measurements of a study as one labelled tree, the atlas."""
 
+from pathlib import Path
+
 import xarray as xr
 
-from imprint import atlas, store
+from imprint import atlas, dates, store
 from imprint.stages.common import job
 
 
@@ -18,6 +20,7 @@ def main(argv: list[str]) -> None:
     tree = xr.DataTree.from_dict(groups)
     stores = sorted({place["file"] for place in work.plan["places"]})
     store.write_tree(tree, work.out, study=work.plan["study"], spec=work.spec, stores=stores)
+    dates.follow([work.out], map(Path, stores))
 
 
 def collect(experiment: dict, places: list[dict]) -> dict[str, xr.Dataset]:

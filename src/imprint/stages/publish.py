@@ -5,7 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
-from imprint import seal, store
+from imprint import dates, seal, store
 from imprint.stages.common import Job
 from imprint.stages.product import job
 
@@ -33,9 +33,11 @@ def main(argv: list[str]) -> None:
     store.unpack(work.inputs["atlas"][0], scratch)
     shutil.rmtree(folder / "atlas.zarr", ignore_errors=True)
     scratch.rename(folder / "atlas.zarr")
+    places = [path for name in PUBLISHED for path in (folder / name, *(folder / name).rglob("*"))]
+    published = sorted(path for path in places if path.is_file())
+    dates.follow(published, [path for paths in work.inputs.values() for path in paths])
     with store.replacing(work.out) as part:
-        places = [path for name in PUBLISHED for path in (folder / name, *(folder / name).rglob("*"))]
-        files = seal.listed(sorted(path for path in places if path.is_file()), work.out.parent)
+        files = seal.listed(published, work.out.parent)
         receipt = {**work.provenance(), "plan": work.plan["digest"], "files": files}
         part.write_text(seal.text(receipt), encoding="utf-8")
 
