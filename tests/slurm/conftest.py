@@ -16,7 +16,7 @@ import pytest
 
 HERE = Path(__file__).parent
 STUDY = os.environ.get("STUDY") or "quick"
-LIMIT = 3600  # seconds for a study, which is alone on two idle cores for a quarter of them
+LIMIT = 3600  # seconds for a study on two cores
 RUNNING = ("idle", "mixed", "allocated")
 
 _spec = importlib.util.spec_from_file_location("workflow_conftest", HERE.parent / "workflow" / "conftest.py")
@@ -215,7 +215,7 @@ def disturbed(tmp_path_factory, node_daemon) -> Iterator[Disturbed]:
     project = workflow.whole(tmp_path_factory.mktemp("slurm") / "study")
     began = time.monotonic()
     # each search asks for one of the pretended GPUs, and computes on the CPU
-    run = Run(project, STUDY, "--set-resources", "search:gpu=1", IMPRINT_CHECKPOINT_SECONDS="0.3")
+    run = Run(project, STUDY, "--set-resources", "search:gpu=1", IMPRINT_CHECKPOINT_SECONDS="2")
     requeued, cancelled = [], []
 
     def trains(rule: str) -> dict[str, str]:
