@@ -16,7 +16,9 @@ STAGES = ("plan", *LIBRARIES)
 DEVICES = ("cpu", "cuda")
 UNIT = re.compile(r"[A-Za-z0-9_.\-]+-[0-9a-f]{10}")
 KEPT = {".gitignore", register.NAME, register.REMOVED}
-PRODUCTS = re.compile(r"(report\.html|claims\.csv|index\.csv|(figures|findings)/[^/]+|\.?atlas\.(zarr|part)/.+)")
+PRODUCTS = re.compile(
+    r"(report\.html|(claims|index|multiverse)\.csv|(figures|findings)/[^/]+|\.?atlas\.(zarr|part)/.+)"
+)
 SCRATCH = re.compile(r"\.(.+)\.(\d+\.part|lock)")
 
 
@@ -82,7 +84,7 @@ def _kind(file: Path, results: Path, units: set[tuple[str, str]], names: set[str
     parts = file.relative_to(results).parts
     if len(parts) == 1:
         return "" if file.name in KEPT else "foreign"
-    if parts[0] in ("store", "logs", "benchmarks") and len(parts) == 3 and parts[1] in STAGES:
+    if parts[0] in ("store", "logs", "benchmarks", "locks") and len(parts) == 3 and parts[1] in STAGES:
         return _of_unit(file, units)
     if parts[0] == "resume":
         used = any((stage, parts[1]) in units for stage in STAGES)
@@ -94,7 +96,7 @@ def _kind(file: Path, results: Path, units: set[tuple[str, str]], names: set[str
 
 def _of_unit(file: Path, units: set[tuple[str, str]]) -> str:
     scratch = SCRATCH.fullmatch(file.name)
-    name = unit_name(scratch[1] if scratch else file.name)
+    name = unit_name(scratch[1] if scratch else file.name.removesuffix(".lock"))
     if not UNIT.fullmatch(name):
         return "foreign"
     if scratch and file.with_name(scratch[1]).exists():
