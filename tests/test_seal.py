@@ -43,6 +43,7 @@ def test_a_file_that_is_gone(sealed):
         seal.check(sealed[0])
 
 
+@pytest.mark.slow
 def test_every_cut_and_every_flipped_bit_of_a_seal_is_refused(sealed):
     place, _, _ = sealed
     whole = place.read_bytes()

@@ -32,6 +32,7 @@ def set_config(project, **values) -> None:
     (project / "config.yaml").write_text(yaml.safe_dump({**content, **values}))
 
 
+@pytest.mark.slow
 def test_rules_ask_for_memory_and_time_and_no_gpu(fresh):
     rules = asked(fresh)
     assert rules["train"] == rules["train"] | {"mem_mb": "2500", "runtime": "60", "gpu": "0"}
@@ -39,6 +40,7 @@ def test_rules_ask_for_memory_and_time_and_no_gpu(fresh):
     assert {rule for rule, found in rules.items() if "gpu" in found} == COMPUTES
 
 
+@pytest.mark.slow
 def test_a_study_says_other_numbers_for_a_stage(fresh):
     studies = {
         "tiny": {"tier": "tiny", "pilot": True, "resources": {"train": {"mem_mb": 9000}, "data": {"runtime": 7}}}
@@ -51,11 +53,13 @@ def test_a_study_says_other_numbers_for_a_stage(fresh):
     assert {rule: found for rule, found in rules.items() if rule not in ("train", "data")} == before
 
 
+@pytest.mark.slow
 def test_a_study_on_cuda_asks_for_gpus(fresh):
     set_config(fresh, device="cuda")
     assert {rule for rule, found in asked(fresh).items() if found.get("gpu") == "1"} == COMPUTES
 
 
+@pytest.mark.slow
 def test_the_device_is_settled_on_the_command_line(fresh):
     """Jobs on other machines plan again: they find the units of the machine that submitted them."""
     set_config(fresh, device="auto")
@@ -63,6 +67,7 @@ def test_the_device_is_settled_on_the_command_line(fresh):
         assert asked(fresh, "--config", f"device={device}")["train"]["gpu"] == gpus
 
 
+@pytest.mark.slow
 def test_a_job_on_this_machines_gpus_takes_a_slot(fresh):
     set_config(fresh, device="cuda")
     fresh.imprint(
@@ -105,6 +110,7 @@ def test_where_nothing_is_to_run_nothing_is_imported():
     assert study.preload([]) == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grouped", [True, False])
 def test_jobs_that_are_put_together_share_a_warm_worker(fresh, tmp_path, grouped):
     """A scheduler's job is a Snakemake with the units as targets, and the number of a group if there are several."""
