@@ -1,10 +1,12 @@
-"""Dates of files: what is written is never older than what it was made from, whatever the clock says.
+"""Dates of files: what was read is never dated after what was made from it, whatever the clock said.
 
-Clocks of machines differ and are set back. Snakemake removes an output that is older than one of its inputs.
+Clocks of machines differ and are set back. Snakemake dates an output when its job is done, and removes it if one of its
+inputs is newer even so.
 """
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from imprint.naming import unit_name
@@ -16,10 +18,10 @@ def beside(path: Path) -> list[Path]:
     return [file for file in found if file.exists()]
 
 
-def follow(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
-    """Give outputs that are older than the newest of all files of the inputs the date of that."""
-    dates = [file.stat().st_mtime_ns for path in inputs for file in beside(path)]
-    for file in outputs:
-        status = file.stat()
-        if status.st_mtime_ns < max(dates, default=0):
-            os.utime(file, ns=(status.st_atime_ns, max(dates)))
+def put_before(output: Path, inputs: Iterable[Path]) -> None:
+    """Give those of the inputs' files that are newer than an output its date; not those that are of another user."""
+    made = output.stat()
+    for file in (file for path in inputs for file in beside(path)):
+        if file.stat().st_mtime_ns > made.st_mtime_ns:
+            with suppress(PermissionError):
+                os.utime(file, ns=(made.st_atime_ns, made.st_mtime_ns))

@@ -14,8 +14,8 @@ def sole_writer(argv: list[str]) -> Iterator[bool]:
     """Hold the lock of the output that a stage's command line names; yield whether it is there by now.
 
     It is if another process made it in the meantime: its name holds the digest of all that it depends on, so there is
-    nothing left to do. What a dead process left of it, half written, is removed. What was written is dated after what
-    the command line names as read.
+    nothing left to do. What a dead process left of it, half written, is removed. What the command line names as read is
+    not dated after what was written.
     """
     out, read = named(argv)
     with lock.hold(lock_file(out), str(out)) if out else nullcontext(lock.Waited()) as waited:
@@ -23,8 +23,8 @@ def sole_writer(argv: list[str]) -> Iterator[bool]:
             for scratch in out.parent.glob(f".{unit_name(out.name)}.*.part"):
                 scratch.unlink(missing_ok=True)
         yield bool(waited.living and out.exists())
-        if out:
-            dates.follow(dates.beside(out), read)
+        if out and out.exists():
+            dates.put_before(out, read)
 
 
 def named(argv: list[str]) -> tuple[Path | None, list[Path]]:

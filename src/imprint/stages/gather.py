@@ -20,7 +20,7 @@ def main(argv: list[str]) -> None:
     tree = xr.DataTree.from_dict(groups)
     stores = sorted({place["file"] for place in work.plan["places"]})
     store.write_tree(tree, work.out, study=work.plan["study"], spec=work.spec, stores=stores)
-    dates.follow([work.out], map(Path, stores))
+    dates.put_before(work.out, map(Path, stores))
 
 
 def collect(experiment: dict, places: list[dict]) -> dict[str, xr.Dataset]:

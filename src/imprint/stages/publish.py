@@ -5,7 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
-from imprint import dates, seal, store
+from imprint import seal, store
 from imprint.stages.common import Job
 from imprint.stages.product import job
 
@@ -35,7 +35,6 @@ def main(argv: list[str]) -> None:
     scratch.rename(folder / "atlas.zarr")
     places = [path for name in PUBLISHED for path in (folder / name, *(folder / name).rglob("*"))]
     published = sorted(path for path in places if path.is_file())
-    dates.follow(published, [path for paths in work.inputs.values() for path in paths])
     with store.replacing(work.out) as part:
         files = seal.listed(published, work.out.parent)
         receipt = {**work.provenance(), "plan": work.plan["digest"], "files": files}
