@@ -17,7 +17,7 @@ help:
 	@echo "make test-slurm          run the quick study through the Slurm of this machine, disturb it, compare"
 	@echo "make plan  [STUDY=core]  show what would run, and why"
 	@echo "make findings STUDY=core put the pages of its experiments into docs/findings"
-	@echo "make check               what every commit must pass, in 2.5 minutes on 2 cores"
+	@echo "make check               what every commit must pass, in 4 minutes on 2 cores"
 	@echo "make lock                write the pins from this environment"
 
 install: .venv/.installed

@@ -1,9 +1,8 @@
 # What all rules share: how a unit's inputs and command line follow from the plan.
+import inspect
 import sys
 
 from imprint import group
-
-import inspect
 
 
 def signed(function):

@@ -90,7 +90,9 @@ class Earlier:
     def _declared(self) -> dict:
         """Return the experiments as they were when the study was last published; nothing where that is not kept."""
         frozen = self.root / STORE / "plan" / f"{self.study}-{self.receipt.get('plan', '')}.json"
-        return json.loads(frozen.read_text(encoding="utf-8"))["experiments"] if frozen.is_file() else {}
+        with suppress(FileNotFoundError, ValueError):  # damaged: what had been declared is not known
+            return json.loads(frozen.read_bytes())["experiments"]
+        return {}
 
 
 def differences(before: dict, now: dict) -> list[str]:

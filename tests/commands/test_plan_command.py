@@ -223,6 +223,17 @@ def test_a_damaged_result_beside(run, project):
     assert "  changed: evaluate_every 5 -> 4" in block(out, "train"), "the index has its fields"
 
 
+def test_a_plan_cut_in_half_beside(run, project):
+    made = project.publish()
+    for frozen in made.units["plan"].values():
+        file = project.root / frozen.path
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    project.toy["evaluate_every"] = 4
+    status, out, _ = run("plan")
+    assert status == 0
+    assert "  changed: evaluate_every 5 -> 4" in block(out, "train")
+
+
 def test_an_optimizer_in_the_studys_folder(run, project, monkeypatch):
     # a stage does: it looks for modules where the study is
     project.recipes["plain"]["update"] = "hers_beside_the_study:Mine"
