@@ -655,6 +655,16 @@ def test_what_reads_a_file_that_was_not_there_is_to_run(project, complete):
     assert counts(plan.to_run(complete, project.root)) == expected, "pages read the figures, which are there"
 
 
+def test_what_a_target_needs_is_to_run(project, complete):
+    (claims,), (gather,) = (complete.units[stage].values() for stage in ("claims", "gather"))
+    figure = next(iter(complete.units["figure"].values()))
+    for path in (claims.path, gather.path, figure.path, complete.final.path):
+        (project.root / path).unlink()
+    assert counts(plan.to_run(complete, project.root, ["-n", claims.path])) == {"gather": 1, "claims": 1}
+    assert counts(plan.to_run(complete, project.root, [gather.path])) == {"gather": 1}
+    assert plan.to_run(complete, project.root, ["--cores", "2"]) == plan.to_run(complete, project.root)
+
+
 @pytest.mark.parametrize("suffix", [".svg", ".png", ".csv"])
 def test_a_part_of_a_figure_that_is_not_there(project, complete, suffix):
     (finding,) = complete.units["finding"].values()

@@ -3,7 +3,7 @@
 import functools
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -532,18 +532,21 @@ def published(plan: Plan) -> list[str]:
     return [f"results/{plan.study.name}/{name}" for name in ("report.html", "claims.csv", "index.csv")]
 
 
-def to_run(plan: Plan, root: Path) -> dict[str, list[Unit]]:
+def to_run(plan: Plan, root: Path, targets: Collection[str] = ()) -> dict[str, list[Unit]]:
     """Return the units that a run would make, by stage, as Snakemake decides it.
 
-    It makes what is not there and is needed for what is asked for, and what reads a file that was not there.
+    It makes what is not there and is needed for what is asked for, and what reads a file that was not there. Asked for
+    is the whole study, or with ``targets``, paths of units, these.
     """
+    named = [unit for unit in all_units(plan) if unit.path in targets]
+    goals = named or [plan.final]
     readers: dict[str, list[Unit]] = {}
-    for unit in all_units(plan):
+    for unit in _ancestry(plan, goals):
         for other in _read(plan, unit):
             readers.setdefault(other.path, []).append(unit)
     found: set[str] = set()
-    asked = all((root / name).exists() for name in published(plan))
-    pending = [] if asked and _there(plan.final, root) else [plan.final]
+    published_there = named or all((root / name).exists() for name in published(plan))
+    pending = [unit for unit in goals if not (published_there and _there(unit, root))]
     while pending:
         unit = pending.pop()
         if unit.path in found:
@@ -557,6 +560,17 @@ def to_run(plan: Plan, root: Path) -> dict[str, list[Unit]]:
 def all_units(plan: Plan) -> Iterator[Unit]:
     """Yield the units of all stages."""
     return (unit for units in plan.units.values() for unit in units.values())
+
+
+def _ancestry(plan: Plan, units: list[Unit]) -> list[Unit]:
+    """Return units and all that they are made from, each once."""
+    found = {unit.path: unit for unit in units}
+    pending = list(units)
+    while pending:
+        read = {other.path: other for other in _read(plan, pending.pop()) if other.path not in found}
+        found |= read
+        pending += read.values()
+    return list(found.values())
 
 
 def _read(plan: Plan, unit: Unit) -> list[Unit]:

@@ -1,5 +1,7 @@
 """Numbers in words, for what the console program prints."""
 
+NOTHING_TO_DO = "nothing to do: all results are there and up to date"
+
 
 def count(number: int, noun: str) -> str:
     """Return a number of things: ``1 job``, ``2 jobs``."""

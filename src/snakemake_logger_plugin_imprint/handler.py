@@ -11,6 +11,7 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from imprint import words
 from snakemake_logger_plugin_imprint.plain import Plain
 from snakemake_logger_plugin_imprint.run import Job, Run, duration, in_order, outlook
 
@@ -92,7 +93,7 @@ class LogHandler(LogHandlerBase):
             self.again(int(restart[1]))
         elif text.startswith(NOTHING_TO_DO):
             self.nothing_to_do = True
-            self.say("nothing to do: all results are there and up to date")
+            self.say(words.NOTHING_TO_DO)
         elif text and text != "None" and not SAID_BETTER.match(text):
             if record.levelno >= WARNING:
                 self.say(text, "yellow")

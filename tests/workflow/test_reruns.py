@@ -55,6 +55,14 @@ def test_nothing_changed(project):
     assert "nothing to do" in project.study()
 
 
+def test_a_finished_study_starts_no_snakemake(project):
+    logs = set((project / ".snakemake/log").glob("*"))
+    assert "nothing to do" in project.study()
+    assert set((project / ".snakemake/log").glob("*")) == logs
+    assert "nothing to do" in project.study("--", "--cores", "1")
+    assert set((project / ".snakemake/log").glob("*")) > logs, "asked for, Snakemake says the same"
+
+
 # Changes that mean nothing
 
 

@@ -3,12 +3,14 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from imprint import documents, runs, seal, supervise, warm
 from imprint import plan as planning
 from imprint.errors import StudyError, nearest
+from imprint.words import NOTHING_TO_DO
 
 PROFILES, FILE = Path("profiles"), "profile.yaml"
 PRELOAD = ("pandas", "scipy.stats", "xarray", "zarr", "torch")
@@ -43,9 +45,12 @@ def main(argv: list[str]) -> int:
     if profile:
         rest = [*rest, "--workflow-profile", str(profile)]
     command = snakemake(plan.study.name, plan.study.device, rest)
-    asked = plan.units if rest else planning.to_run(plan, Path("."))
-    modules = preload(stage for stage, units in asked.items() if units)
-    status = run(command, () if arguments.cold or elsewhere(profile, rest) else modules)
+    missing = {stage for stage, units in planning.to_run(plan, Path("."), rest).items() if units}
+    if missing or rest:
+        modules = () if arguments.cold or elsewhere(profile, rest) else preload(missing or plan.units)
+        status = run(command, modules)
+    else:
+        status = nothing()
     receipt, report = Path(plan.final.path), Path("results") / plan.study.name / "report.html"
     if status == 0 and receipt.exists() and report.exists():
         seal.check(receipt)
@@ -60,20 +65,34 @@ def preload(stages: Iterable[str]) -> tuple[str, ...]:
     return (*PRELOAD, *also) if wanted else ()
 
 
+def nothing() -> int:
+    """Say that all is there, without Snakemake, which takes seconds to find the same; return the exit status."""
+    with cleared(Path(".")):
+        print(NOTHING_TO_DO, file=sys.stderr)
+    return 0
+
+
 def run(command: list[str], modules: tuple[str, ...]) -> int:
     """Run Snakemake on a study and return its exit status; what a dead run left locked is set free first.
 
     Without modules to import once, every job starts its own interpreter.
     """
     here = Path(".")
-    with runs.entered(here):
-        for line in runs.clear(here):
-            print(f"imprint: {line}", file=sys.stderr, flush=True)
+    with cleared(here):
         status = _supervised(command, modules)
         if status and (others := runs.living(here)):
             named = ", ".join(map(str, others))
             print(f"imprint: another run goes on in this folder: {named}; wait for it or stop it", file=sys.stderr)
     return status
+
+
+@contextmanager
+def cleared(here: Path) -> Iterator[None]:
+    """Within, this run is known to others in this folder; at its beginning it says which dead runs it cleared."""
+    with runs.entered(here):
+        for line in runs.clear(here):
+            print(f"imprint: {line}", file=sys.stderr, flush=True)
+        yield
 
 
 def _supervised(command: list[str], modules: tuple[str, ...]) -> int:
