@@ -44,7 +44,7 @@ def words(caption: str) -> str:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_caption_is_plain_text_where_it_is_read_as_markup(name):
-    read = publish_parts(FIGURES[name]["CAPTION"], writer_name="html", settings_overrides={"report_level": 1})["body"]
+    read = publish_parts(FIGURES[name]["CAPTION"], writer="html", settings_overrides={"report_level": 1})["body"]
     assert "system-message" not in read and words(read) == FIGURES[name]["CAPTION"]
 
 
