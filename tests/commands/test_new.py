@@ -102,7 +102,7 @@ def test_all_starting_files_are_installed():
     installed = {path.name for path in (files("imprint") / "starters").iterdir()}
     assert installed == {f"{starter}.template" for places in new.PLACES.values() for starter in places}
     data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
-    assert data["imprint"] == ["starters/*.template"]
+    assert "starters/*.template" in data["imprint"]
 
 
 def test_the_optimizer_may_lie_anywhere(tmp_path, monkeypatch, capsys):
