@@ -17,6 +17,9 @@ except ImprintError as error:
     raise WorkflowError(str(error))
 
 
+report: "rules/captions/study.rst"
+
+
 onstart:
     runs.start(Path("."))
     register.record(planning.frozen(plan), Path("results"))

@@ -3,7 +3,12 @@ rule claims:
     input:
         inputs("claims"),
     output:
-        table="results/store/claims/{unit}.csv",
+        table=report(
+            "results/store/claims/{unit}.csv",
+            caption="captions/claims.rst",
+            category="Verdicts",
+            labels={"shows": "Every claim"},
+        ),
         seal="results/store/claims/{unit}.seal",
     log:
         "results/logs/claims/{unit}.log",

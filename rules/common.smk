@@ -2,7 +2,7 @@
 import inspect
 import sys
 
-from imprint import group
+from imprint import group, plugins
 
 
 def signed(function):
@@ -40,6 +40,22 @@ def label(stage):
         return plan.unit(stage, wildcards.unit).label
 
     return text
+
+
+def shown(what):
+    """Function of a figure for Snakemake's report: its caption, the category it is in, or its labels."""
+
+    @signed
+    def told(wildcards):
+        spec = plan.unit("figure", wildcards.unit).spec
+        literals = plugins.find("figures", spec["figure"]).literals
+        return {
+            "caption": literals["CAPTION"],
+            "category": spec["experiment"] or "Verdicts",
+            "labels": {"shows": literals["TITLE"]},
+        }[what]
+
+    return told
 
 
 def memory(stage, megabytes):

@@ -3,7 +3,12 @@ rule figure:
     input:
         inputs("figure"),
     output:
-        svg="results/store/figure/{unit}.svg",
+        svg=report(
+            "results/store/figure/{unit}.svg",
+            caption="captions/figure.rst",
+            category=shown("category"),
+            labels=shown("labels"),
+        ),
         png="results/store/figure/{unit}.png",
         csv="results/store/figure/{unit}.csv",
         seal="results/store/figure/{unit}.seal",
@@ -20,6 +25,7 @@ rule figure:
     params:
         options=options("figure"),
         label=label("figure"),
+        caption=shown("caption"),
     message:
         "{params.label}"
     shell:

@@ -3,7 +3,12 @@ rule multiverse:
     input:
         inputs("multiverse"),
     output:
-        table="results/store/multiverse/{unit}.csv",
+        table=report(
+            "results/store/multiverse/{unit}.csv",
+            caption="captions/multiverse.rst",
+            category="Verdicts",
+            labels={"shows": "Every contrast under other choices"},
+        ),
         seal="results/store/multiverse/{unit}.seal",
     log:
         "results/logs/multiverse/{unit}.log",

@@ -3,7 +3,12 @@ rule report:
     input:
         inputs("report"),
     output:
-        page="results/store/report/{unit}.html",
+        page=report(
+            "results/store/report/{unit}.html",
+            caption="captions/report.rst",
+            category="Report",
+            labels={"shows": "The study's page"},
+        ),
         seal="results/store/report/{unit}.seal",
     log:
         "results/logs/report/{unit}.log",

@@ -67,7 +67,7 @@ def test_help(run, argv):
         assert name in out
 
 
-@pytest.mark.parametrize("name", ["plan", "recipes", "study", "freeze", "gather", "select"])
+@pytest.mark.parametrize("name", ["plan", "recipes", "study", "new", "freeze", "gather", "select"])
 def test_help_of_a_command(run, name):
     status, out, err = run(name, "--help")
     assert (status, err) == (0, "")

@@ -193,11 +193,13 @@ def test_figures_that_have_what_they_need(project):
     assert "accuracy_matrix" not in drawn  # its probe is not declared
     assert drawn["verdicts"] == ""
     assert drawn["search"] == "toy"
+    assert drawn["solution_map"] == "toy"
     project.toy["recipes"] = ["plain"]
     project.toy["claims"] = {}
     del project.toy["search"], project.toy["select"]
     drawn = {unit.spec["figure"] for unit in project.plan().units["figure"].values()}
     assert "search" not in drawn
+    assert "solution_map" not in drawn  # one recipe
 
 
 # ----------------------------------------------------------------- what reruns

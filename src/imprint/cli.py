@@ -24,6 +24,7 @@ COMMANDS = {
     "clean": "remove results to which no study refers",
     "recipes": "list the recipes",
     "calibrate": "measure how often verdicts are wrong, and how often right",
+    "new": "write a starting file for a recipe, probe, task or experiment, with its test",
     "findings": "put the pages of a finished study into docs/findings",
 }
 

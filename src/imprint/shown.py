@@ -2,8 +2,8 @@
 
 ``PROBES``: what they read. ``SEARCH``: a search. ``SEARCHED``: its solutions, probed. ``ALIKE``: so many recipes that
 search the same hyper-parameter, and a selection that takes the best setting. ``SETTINGS``: two optimizers or more with
-so many settings each, compared at a training loss. ``SCOPE`` ``tasks``: the tasks that share a design, named by the
-first.
+so many settings each, compared at a training loss. ``RECIPES``: so many recipes. ``SCOPE`` ``tasks``: the tasks that
+share a design, named by the first.
 """
 
 from imprint import search_probes
@@ -23,6 +23,7 @@ def of(wants: dict, name: str, study: Study, resolved: dict[str, dict]) -> bool:
     experiment = study.experiments[name]
     return (
         set(wants["PROBES"]) <= set(experiment.probe_options)
+        and len(experiment.recipes) >= wants.get("RECIPES", 0)
         and (wants["SCOPE"] != "tasks" or design.drawn(resolved, name))
         and _searched(wants, experiment, study)
         and ("SETTINGS" not in wants or _settings(wants["SETTINGS"], name, experiment, resolved))

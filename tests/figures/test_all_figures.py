@@ -49,6 +49,7 @@ def cases():
             shown = module.SCOPE != "tasks" or design.drawn(specs, experiment)
             told = not hasattr(module, "SETTINGS") or settings.matched_loss(spec["snapshots"])
             told = told and len(settings.by_optimizer(spec["recipes"], getattr(module, "SETTINGS", 1))) > 1
+            told = told and len(spec["recipes"]) >= getattr(module, "RECIPES", 0)
             if searched and shown and told and set(module.PROBES) <= set(spec["probes"]):
                 yield name, experiment
 

@@ -1,1 +1,1 @@
-"""One file per figure; `style`, `frames`, `marks` and `render` are what they share."""
+"""One file per figure; `style`, `frames`, `marks`, `apart` and `render` are what they share."""
