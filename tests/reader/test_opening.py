@@ -7,6 +7,8 @@ import sys
 import pytest
 
 import imprint
+from imprint.cli import STAGES
+from imprint.code_version import closure
 from imprint.errors import ImprintError
 from imprint.reader.index import ResultsError
 
@@ -23,6 +25,11 @@ def imported(script, *names):
 
 def test_importing_imprint_imports_no_library():
     assert imported("import imprint, imprint.plan", *HEAVY, "imprint.reader") == []
+
+
+def test_no_stage_depends_on_the_reader():
+    found = closure(f"imprint.stages.{stage}" for stage in STAGES)
+    assert "imprint" in found and not [module for module in found if module.startswith("imprint.reader")]
 
 
 def test_opening_reading_and_naming_import_no_torch(finished):

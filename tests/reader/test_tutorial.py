@@ -1,5 +1,6 @@
 """The tutorial notebook: committed as text alone, and it runs from top to bottom on a finished study."""
 
+import ast
 from pathlib import Path
 
 import nbformat
@@ -56,6 +57,6 @@ def test_it_runs_on_a_finished_study(executed, study):
     assert shown[0]["text/plain"] == repr(study)
     assert sum("image/png" in data for data in shown) == 2, "two comparisons are drawn"
     assert not any(output["output_type"] == "stream" for cell in executed.cells for output in cell.get("outputs", []))
-    measured, known = eval(shown[-3]["text/plain"])
+    measured, known = ast.literal_eval(shown[-3]["text/plain"])
     assert measured == known
     assert [line.split()[0] for line in shown[-1]["text/plain"].splitlines()[:4]] == ["difference", "low", "high", "p"]
