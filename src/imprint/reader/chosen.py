@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import xarray as xr
 
 from imprint.claims.readings import PLACES
@@ -66,7 +67,7 @@ def modes(study: "Study", names: list[str], places: Sequence[dict[str, str]]) ->
     return found
 
 
-def _has(design, place: dict[str, str]) -> bool:
+def _has(design: pd.Series, place: dict[str, str]) -> bool:
     return all(label in design[f"{key}s"] for key, label in place.items())
 
 

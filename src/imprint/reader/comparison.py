@@ -56,6 +56,8 @@ class Comparison:
     def plot(self, most: int = 30) -> "Figure":
         """Draw the largest differences in standard deviations over seeds, in the colours of the study's figures.
 
+        A difference that is the same at every seed has no such unit and is in the table alone.
+
         Args:
             most: rows that are drawn, those of the largest ``effect``.
 

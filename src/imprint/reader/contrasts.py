@@ -12,14 +12,12 @@ import xarray as xr
 from imprint.claims.attainable import ALPHA
 from imprint.claims.evaluate import paired
 from imprint.claims.family import Row, judge
-from imprint.claims.readings import PLACES
+from imprint.claims.readings import PLACES, WORST
 from imprint.reader import chosen
 from imprint.reader.comparison import DIFFERENCES, TABLE, Comparison
 
 if TYPE_CHECKING:
     from imprint.reader.study import Study
-
-BETTER = {"high": "high", "low": "low"}
 
 
 def compared(
@@ -85,7 +83,8 @@ def _judged(rows: list[Row], arrays: dict[str, xr.DataArray]) -> list[dict]:
         judge([row], ALPHA)
         cells = {"p": np.nan, "p_adjusted": np.nan, **row.cells}
         cells |= {key: joint.cells[key] for key in ("p_adjusted", "family") if key in joint.cells}
-        better = BETTER.get(arrays[cells["measure"]].attrs.get("prefer"), "")
+        prefer = arrays[cells["measure"]].attrs.get("prefer")
+        better = prefer if prefer in WORST else ""
         lines.append({**cells, **_place(row), "seeds": cells["pairs_declared"], "better": better})
     return lines
 
