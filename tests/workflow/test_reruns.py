@@ -421,7 +421,7 @@ def test_what_is_made_after_a_neutral_change_says_by_which_code(project):
     project.study()
     (made,) = [path for path in project.stores("probe", "separable") if "-sparsity-" in path.name]
     attributes = store.attributes(made)
-    assert list(json.loads(attributes["code_that_ran"])) == ["imprint.probes.weights.effective_rank"]
+    assert "imprint.probes.weights.effective_rank" in json.loads(attributes["code_that_ran"])
 
 
 def test_a_neutral_change_declared_for_one_stage(project):

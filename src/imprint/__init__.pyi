@@ -1,0 +1,1 @@
+from imprint.reader.opening import open as open
