@@ -1,7 +1,7 @@
 """Every measurement of an experiment against one recipe, paired by seed and judged as contrasts are.
 
-The tests of one comparison mode, all measures and recipes together, are one family. Between the families of a study Holm
-adjusts the smallest p of each.
+The tests of one comparison mode, all measures and recipes together, are one family. Between the families of a study
+Holm adjusts the smallest p of each.
 """
 
 from collections.abc import Iterable, Iterator

@@ -18,12 +18,13 @@ NUMBER = re.compile(r"-?(?:\d*\.\d+(?:e-?\d+)?|\d+e-?\d+|0\b)")
 USED = re.compile(r"url\(#([^)]+)\)")
 
 
-def inline(svg: str, prefix: str) -> str:
+def inline(svg: str, prefix: str, says: str = "") -> str:
     """The `<svg>` element for an HTML page.
 
     The element has the prefix as its id, and what it refers to ids that begin so. The two neutral colours become the
-    page's `--ink` and `--faint`. What a page must not have twice or does not need goes: prolog, metadata, name spaces,
-    groups without attributes. Styles that repeat become classes, valid within this figure alone.
+    page's `--ink` and `--faint`. It is one image, named by what it says. What a page must not have twice or does not
+    need goes: prolog, metadata, name spaces, groups without attributes. Styles that repeat become classes, valid within
+    this figure alone.
     """
     root = ElementTree.fromstring(svg)
     _bare(root)
@@ -33,6 +34,8 @@ def inline(svg: str, prefix: str) -> str:
     _shorten(root, DIGITS)
     _unwrap(root)
     root.set("id", prefix)
+    if says:
+        root.attrib |= {"role": "img", "aria-label": says}
     sheet = _classes(root)
     if sheet:
         style = Element("style")
