@@ -53,7 +53,7 @@ const evidence = (() => {
       title: "Every run",
       says: `Each dot is one seed of an optimizer, the bar their mean; ${recipe} and ${base} are in full colour.`,
       spec: {
-        height: { step: 22 }, data: { values: values.filter(({ value }) => value !== null) },
+        height: 22 * all.recipes.length, data: { values: values.filter(({ value }) => value !== null) },
         encoding: { y, color: colour(all.recipes), opacity: { field: "shown", type: "quantitative", scale: null, legend: null } },
         layer: [
           { mark: { type: "point", filled: true, size: 45 }, encoding: {
@@ -76,7 +76,7 @@ const evidence = (() => {
     return {
       title: "Pair by pair",
       says: `The same seed begins from the same weights and sees the same order of data under both optimizers: each dot is `
-        + `the difference for one seed; ${ends.length ? "the band is the simultaneous 90 % interval of its mean" : "no interval was told"}. ${axis}.`,
+        + `the difference for one seed; ${ends.length ? "the band is the simultaneous 90 % interval of its mean" : "no interval was told"}. Measured: ${axis}.`,
       spec: {
         height: 160, data: { values },
         layer: [...ends, { ...rule, data: { values: [{}] }, encoding: { y: { datum: 0 } } }, {
@@ -99,8 +99,11 @@ const evidence = (() => {
       ((curves[name] ?? [])[place] ?? []).filter((value) => value !== null)
         .map((value) => ({ recipe: name, at, value, chosen: search.chosen[mode][name] === place }))));
     if (!values.length) return null;
-    const x = { field: "at", type: "quantitative", scale: { type: "log" }, title: hyper, axis: { format: "~g", tickCount: 5 } };
-    const y = { type: "quantitative", title: own ? axis : search.metric, scale: { zero: false } };
+    const x = { field: "at", type: "quantitative", scale: { type: "log", nice: false }, title: hyper, axis: { format: "~g", tickCount: 5 } };
+    const numbers = values.map(({ value }) => value);
+    const wide = Math.min(...numbers) > 0 && Math.max(...numbers) > 30 * Math.min(...numbers);
+    const scale = wide ? { type: "log", nice: false } : { zero: false };
+    const y = { type: "quantitative", title: own ? axis : search.metric, scale };
     return {
       title: `Over the ${hyper}`,
       says: `${own ? "The measure at the end of training" : "The criterion of tuning (this measure was not probed in the search)"} `
@@ -132,7 +135,7 @@ const evidence = (() => {
       says: "The mean paired difference with its simultaneous interval wherever the two were compared. Where the lines "
         + "disagree, the answer depends on when runs count as comparable.",
       spec: {
-        height: { step: 26 }, data: { values },
+        height: 26 * values.length, data: { values },
         layer: [
           { ...rule, data: { values: [{}] }, encoding: { x: { datum: 0 } } },
           { mark: { type: "rule", strokeWidth: 2 }, encoding: { y, color: colour([recipe]),
@@ -145,7 +148,7 @@ const evidence = (() => {
   }
 
   const look = {
-    background: null, font: "inherit", view: { stroke: null },
+    background: null, font: getComputedStyle(document.body).fontFamily, view: { stroke: null },
     axis: { labelColor: "var(--text)", titleColor: "var(--quiet)", titleFontWeight: "normal", gridColor: "var(--line)",
       domainColor: "var(--line)", tickColor: "var(--line)", labelFontSize: 11, titleFontSize: 11, titleLimit: 420 },
     legend: { labelColor: "var(--text)", labelFontSize: 11 },

@@ -86,12 +86,13 @@ def cell(row: dict) -> dict:
     ''
     """
     effect, way = row["effect"], row["found"] if row["p_adjusted"] <= 2 * ALPHA else ""
-    depth = 0 if not way or math.isnan(effect) else round(DEEPEST * min(abs(effect), FULL) / FULL)
-    if row["found"] == "untested" or (math.isnan(effect) and row["estimate"] != 0):
+    depth = 0 if not way else round(DEEPEST * min(abs(effect), FULL) / FULL)
+    if row["found"] == "untested":
         text = "–"
+    elif row["estimate"] == 0:
+        text = "0"
     elif math.isinf(effect):
         text = "+∞" if effect > 0 else "−∞"
     else:
-        size = 0.0 if math.isnan(effect) else effect
-        text = minus(f"{round(size, 1) + 0.0:+.1f}" if abs(size) < 9.95 else f"{size:+.0f}")
+        text = minus(f"{round(effect, 1) + 0.0:+.1f}" if abs(effect) < 9.95 else f"{effect:+.0f}")
     return {"text": text, "way": way, "depth": depth, "flags": row["flags"]}

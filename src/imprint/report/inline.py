@@ -15,7 +15,8 @@ PLACED = ("d", "x", "y", "x1", "y1", "x2", "y2", "points", "transform", "width",
 DIGITS = 1
 """Decimals of a place; what is drawn once and used often, a marker, has one more."""
 NUMBER = re.compile(r"-?(?:\d*\.\d+(?:e-?\d+)?|\d+e-?\d+|0\b)")
-USED = re.compile(r"url\(#([^)]+)\)")
+USED = re.compile(r"(?:url\(#|^#)([\w.-]+)")
+"""How an attribute refers to an id: as a paint or a path, or as the whole of an address."""
 
 
 def inline(svg: str, prefix: str, says: str = "") -> str:
@@ -79,24 +80,22 @@ def _bare(element: Element) -> None:
             _bare(child)
 
 
+def _references(element: Element) -> dict[str, str]:
+    """Attributes that can refer to an id; others hold colours too, which begin alike."""
+    return {name: value for name, value in element.attrib.items() if name == "href" or "url(#" in value}
+
+
 def _referred(root: Element) -> set[str]:
     """Ids that something refers to."""
-    found = {element.get("href").removeprefix("#") for element in root.iter() if "href" in element.attrib}
-    return found | {
-        name for element in root.iter() for value in element.attrib.values() for name in USED.findall(value)
-    }
+    values = [value for element in root.iter() for value in _references(element).values()]
+    return {name for value in values for name in USED.findall(value)}
 
 
 def _rename(element: Element, ids: dict[str, str]) -> None:
-    for name, value in list(element.attrib.items()):
-        if name == "href":
-            element.set(name, f"#{ids[value.removeprefix('#')]}")
-        elif name != "id":
-            element.set(name, USED.sub(lambda found: f"url(#{ids[found.group(1)]})", value))
-        elif value in ids:
-            element.set(name, ids[value])
-        else:
-            del element.attrib[name]
+    for name, value in _references(element).items():
+        element.set(name, USED.sub(lambda found: found.group().replace(found.group(1), ids[found.group(1)]), value))
+    if name := element.attrib.pop("id", None):
+        element.attrib |= {"id": ids[name]} if name in ids else {}
 
 
 def _shorten(element: Element, digits: int) -> None:

@@ -1,6 +1,7 @@
 /* What the page does: it filters the claims, shows what lies behind a cell of the atlas, and hands out figures. */
 
 document.addEventListener("alpine:init", () => {
+  let views = [];
   Alpine.data("board", () => ({
     optimizer: "", probe: "", verdict: "",
     fits({ dataset }) {
@@ -18,7 +19,7 @@ document.addEventListener("alpine:init", () => {
     all() { this.optimizer = this.probe = this.verdict = ""; },
   }));
   Alpine.data("atlas", () => ({
-    cell: null, views: [],
+    cell: null,
     init() {
       for (const table of this.$root.querySelectorAll("table.heat")) {
         const recipes = [...table.querySelectorAll("thead th")].map((head) => head.textContent.trim());
@@ -35,15 +36,15 @@ document.addEventListener("alpine:init", () => {
       if (!button) return;
       const experiment = button.closest("[data-experiment]").dataset.experiment;
       const [mode, measure, recipe] = button.dataset.cell.split(" ");
-      this.cell = evidence.cell(experiment, +mode, +measure, recipe);
+      const cell = this.cell = evidence.cell(experiment, +mode, +measure, recipe);
       this.$refs.dialog.showModal();
       await this.$nextTick();
-      this.views = this.cell.charts.map((chart, place) =>
-        evidence.draw(chart, this.$refs.dialog.querySelectorAll(".chart")[place]));
+      const places = this.$refs.dialog.querySelectorAll(".chart");
+      views = cell.charts.map((chart, place) => evidence.draw(chart, places[place]));
     },
     closed() {
-      this.views.forEach((view) => view.finalize());
-      this.views = [];
+      views.forEach((view) => view.finalize());
+      views = [];
       this.cell = null;
     },
   }));
