@@ -25,11 +25,24 @@ document.addEventListener("alpine:init", () => {
         const recipes = [...table.querySelectorAll("thead th")].map((head) => head.textContent.trim());
         for (const button of table.querySelectorAll("button")) {
           const head = button.closest("tr").querySelector("th").textContent.trim();
+          button.tabIndex = button === table.querySelector("button") ? 0 : -1;
           const sure = button.parentElement.className ? ", significant" : "";
           const recipe = recipes[button.parentElement.cellIndex];
           button.setAttribute("aria-label", `${recipe}, ${head}: ${button.textContent.trim()}${sure}; show the runs`);
         }
       }
+    },
+    move(event) {
+      const button = event.target.closest("button[data-cell]");
+      const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+      if (!button || !step) return;
+      event.preventDefault();
+      const rows = [...button.closest("table").querySelectorAll("tr")].filter((row) => row.querySelector("button"));
+      const row = rows[rows.indexOf(button.closest("tr")) + step[0]];
+      const next = row?.cells[button.parentElement.cellIndex + step[1]]?.querySelector("button");
+      if (!next) return;
+      [button.tabIndex, next.tabIndex] = [-1, 0];
+      next.focus();
     },
     async open({ target }) {
       const button = target.closest("button[data-cell]");
