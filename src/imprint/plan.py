@@ -16,7 +16,7 @@ from imprint.recipes.names import update_path
 from imprint.schema import TUNING, Experiment, Recipe, Study
 from imprint.study import load
 
-REPORT_FILES = ("report/template.html",)
+REPORT_FILES = tuple(f"report/{name}" for name in ("template.html", "style.css", "page.js", "evidence.js"))
 PRODUCTS = ("gather", "claims", "multiverse", "figure", "report", "finding", "publish")
 BESIDE = {
     **dict.fromkeys(("figure", "finding"), (".png", ".csv", seal.SUFFIX)),
@@ -36,7 +36,7 @@ LIBRARIES = {
     "multiverse": ("numpy", "scipy", "xarray"),
     "calibrate": ("numpy", "scipy", "xarray"),
     "figure": ("matplotlib", "seaborn", "scikit-learn"),
-    "report": ("jinja2",),
+    "report": ("jinja2", "numpy", "scipy"),
     "finding": ("jinja2",),
     "publish": (),
 }

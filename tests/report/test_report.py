@@ -1,16 +1,19 @@
 """The report: well-formed, self-contained, complete, and loud where the instrument is wrong."""
 
 import base64
+import gzip
+import hashlib
+import json
 import re
 from html.parser import HTMLParser
 
 import pytest
 
 from imprint.claims.trust import Figure
-from imprint.figures import render, style
-from imprint.report import board, build, calibration, inline, protocol
+from imprint.figures import render
+from imprint.report import board, build, calibration, protocol
 
-VOID = {"meta", "link", "br", "hr", "img", "input"}
+VOID = {"meta", "link", "br", "hr", "img", "input", "col"}
 DRAWN = [
     ("verdicts", ""),
     ("margin_ratio", "margins"),
@@ -35,7 +38,7 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
         self.open, self.problems, self.ids, self.addresses, self.cells = [], [], [], [], []
-        self.headings, self.targets, self.words, self.unnamed = [], [], [], []
+        self.headings, self.targets, self.words, self.unnamed, self.scripts = [], [], [], [], []
         self.feed(text)
         self.close()
         self.problems += self.open
@@ -45,15 +48,16 @@ class Page(HTMLParser):
         given = dict(attrs)
         if "id" in given:
             self.ids.append(given["id"])
-        self.addresses += [
-            given[key] for key in ("src", "href", "xlink:href", "srcset", "action", "poster") if key in given
-        ]
+        fetching = ("src", "xlink:href", "srcset", "action", "poster", *(["href"] if tag != "a" else []))
+        self.addresses += [given[key] for key in fetching if key in given]
         self.targets += [given["href"][1:] for _ in [0] if tag == "a" and given.get("href", "").startswith("#")]
         if "data-claim" in given:
             self.cells.append((given["data-claim"], given["data-recipes"], given["data-place"]))
         if re.fullmatch("h[1-6]", tag):
             self.headings.append(int(tag[1]))
-        if given.get("role") in ("img", "region") and not given.get("aria-label"):
+        if tag == "script":
+            self.scripts.append([given.get("type", ""), ""])
+        if given.get("role") in ("img", "region", "search") and not given.get("aria-label"):
             self.unnamed.append(tag)
         if tag not in VOID:
             self.open.append(tag)
@@ -70,8 +74,11 @@ class Page(HTMLParser):
             self.problems.append(f"</{tag}> at {self.getpos()}")
 
     def handle_data(self, data):
-        """Collect the words."""
-        self.words.append(data)
+        """Collect the words, and scripts apart from them."""
+        if self.open[-1:] == ["script"]:
+            self.scripts[-1][1] += data
+        elif self.open[-1:] != ["style"]:
+            self.words.append(data)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +99,7 @@ def figures(study, tmp_path_factory):
                 "caption": module.CAPTION,
                 "svg": svg,
                 "csv": csv,
+                "file": f"{experiment or 'quick'}-{name}",
             }
         )
     return handed
@@ -132,20 +140,52 @@ def test_ids_are_unique_and_links_inside_the_page_lead_somewhere(page):
 
 
 def test_nothing_is_fetched(written, page):
-    outside = [address for address in page.addresses if not address.startswith(("#", "data:"))]
-    assert outside == []
-    assert not re.search(r"url\((?!#)|@import|<link|<iframe|\bfetch\(|XMLHttpRequest", written)
+    assert [address for address in page.addresses if not address.startswith(("#", "data:"))] == []
+    assert "default-src 'none'" in written  # what a script would fetch, the browser refuses
+    own = [text for kind, text in page.scripts if not kind][:2]
+    rest = re.sub(r"<script>.*?</script>", "", written, flags=re.DOTALL)
+    for text in (*own, rest):
+        assert not re.search(r"url\((?!#)|@import|<link|<iframe|\bfetch\(|XMLHttpRequest|\bimport\(", text)
+
+
+def test_links_that_leave_the_page_lead_to_files_beside_it(study, figures, written, tmp_path):
+    outside = set(re.findall(r'<a [^>]*href="([^#"][^"]*)"', written))
+    assert outside == {f"figures/{figure['file']}.{end}" for figure in figures for end in ("svg", "csv")}
+    atlas, claims, specs = study
+    place = {"experiment": "digits", "kind": "probe", "recipe": "muon", "stop": "steps", "seeds": [0, 1]}
+    place |= {"probe": "effective_rank", "file": "results/store/probe/x-0123456789.zarr.zip"}
+    build.build(atlas, claims, list(specs.values()), [], PROVENANCE, tmp_path / "r.html", places=[place])
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert (
+        '<a href="../store/probe/x-0123456789.zarr.zip" title="variable effective_rank of muon, seeds 0 to 1">' in text
+    )
 
 
 def test_references_inside_figures_were_renamed_too(written, page):
-    used = set(re.findall(r"url\(#([^)]+)\)", written))
+    used = set(re.findall(r"url\(#([^)]+)\)", re.sub(r"<script>.*?</script>", "", written, flags=re.DOTALL)))
     used |= {address[1:] for address in page.addresses if address.startswith("#")}
-    assert used <= set(page.ids)
+    assert used and used <= set(page.ids)
 
 
-def test_script_is_small(written):
-    (script,) = re.findall(r"<script>(.*?)</script>", written, re.DOTALL)
-    assert len(script) < 2048
+def test_scripts_are_those_of_the_libraries_and_little_more(page):
+    scripts = [text for kind, text in page.scripts if not kind]
+    assert sum(map(len, scripts)) < 1.5e6
+    assert len(scripts) == 2 + len(build.LIBRARIES) and sum(map(len, scripts[:2])) < 16000
+
+
+@pytest.mark.parametrize(
+    ("library", "digest"),
+    [
+        ("vega-6.4.0", "8f6a3587cf8d4f42c7e08120e3eb05d067e746d554e39d2dcf52acc0bd5ba28f"),
+        ("vega-lite-6.4.3", "35a9821df838825b05a6a73e9414b58747a1b18321583858ed903c66393a5c7e"),
+        ("alpinejs-3.17.5", "b4036e9e9ac22fa6f6ae1ba292e015e1f3e9c85d0d79e73e4c8eb9bb139b522e"),
+    ],
+)
+def test_libraries_are_as_they_were_published_and_have_their_licences(library, digest):
+    folder = build.FOLDER / "vendor"
+    assert hashlib.sha256((folder / f"{library}.min.js").read_bytes()).hexdigest() == digest
+    assert "opyright" in (folder / f"{library}.LICENSE").read_text(encoding="utf-8")
+    assert library in build.LIBRARIES
 
 
 def test_headings_skip_no_level(page):
@@ -191,12 +231,93 @@ def test_equal_inputs_give_equal_bytes(study, figures, written, tmp_path):
     assert again(study, figures, tmp_path / "again.html") == written
 
 
-def test_downloads_are_the_files(written, figures):
-    found = re.findall(r'download="([^"]+)" href="data:([^;]+);base64,([^"]+)"', written)
-    assert [name for name, *_ in found][:2] == ["verdicts.svg", "verdicts.csv"]
-    contents = {name: base64.b64decode(body) for name, _, body in found}
-    assert contents["margins-margin_ratio.csv"] == figures[1]["csv"].read_bytes()
-    assert len(found) == 2 * len(figures)
+def test_downloads_are_the_files(page, figures):
+    packed = [text for kind, text in page.scripts if kind == "application/gzip"]
+    assert len(packed) == len(figures)
+    contents = {gzip.decompress(base64.b64decode(text)) for text in packed}
+    assert contents == {figure["csv"].read_bytes() for figure in figures}
+
+
+def test_every_figure_offers_both_downloads_and_is_an_image_that_says_what_it_shows(written, figures):
+    parts = re.findall(r'<figure id="figure-.*?</figure>', written, re.DOTALL)
+    assert len(parts) == len(figures)
+    for part in parts:
+        assert re.findall('data-make="([a-z]+)"', part) == ["svg", "csv"]
+        assert re.search(r'<svg [^>]*role="img" aria-label="[^"]{30,}"', part)
+        assert len(re.search(r"<figcaption>(.*?)<span", part, re.DOTALL).group(1)) > 30
+
+
+# ------------------------------------------------- the board and the atlas
+
+
+def test_claims_can_be_filtered_by_what_occurs_in_them(study, written):
+    literature = study[1][study[1]["kind"] == "claim"]
+    for name in ("optimizer", "probe", "verdict"):
+        assert re.search(rf'<label>{name}<select x-model="{name}"><option value="">any</option>', written)
+    found = dict(re.findall(r'<select x-model="(\w+)">(.*?)</select>', written))
+    offered = {name: re.findall("<option>([^<]+)</option>", text) for name, text in found.items()}
+    assert set(offered["verdict"]) == set(literature["verdict"])
+    assert set(offered["probe"]) == {measure.partition(".")[0] for measure in literature["measure"]}
+    assert {"muon", "adam"} <= set(offered["optimizer"]) and "lion" not in offered["optimizer"]
+    assert 'aria-live="polite"' in written
+
+
+def test_what_a_row_is_filtered_by(written):
+    rows = re.findall(
+        r'data-optimizers="([^"]*)" data-probe="([^"]*)" data-verdict="([^"]*)"[^>]*data-recipes="muon - adam"', written
+    )
+    assert rows and {row[0] for row in rows} == {"adam muon"} or {row[0] for row in rows} == {"muon adam"}
+    assert {"effective_rank"} <= {row[1] for row in rows}
+
+
+def test_effects_are_drawn_on_one_axis_with_zone_and_margin(study, written):
+    drawn = re.findall(
+        r'<svg class="strip [a-z]+" role="img" aria-label="([^"]+) in units of the margin">(.*?)</svg>', written
+    )
+    assert len(drawn) == study[1]["estimate"].notna().sum()
+    for says, inside in drawn:
+        assert re.fullmatch(r"−?[\d.e+−]+", says), says
+        assert 'class="zone"' in inside and inside.count('class="edge"') == 2
+
+
+def test_the_atlas_names_reference_family_and_correction(written):
+    said = re.findall(
+        r"against <b>([a-z_]+)</b>: (\d+) of (\d+) differences are significant. The family is this table", written
+    )
+    assert said and all(int(sure) <= int(tests) for _, sure, tests in said)
+    assert {name for name, *_ in said} == {"sgd", "gradient_limit"}
+    assert "Westfall and Young" in written and "adjusted by Holm between all tables" in written
+
+
+def test_every_cell_of_the_atlas_has_its_evidence(page, written):
+    (text,) = [text for kind, text in page.scripts if kind == "application/json"]
+    behind = json.loads(text)
+    parts = written.split('<section data-experiment="')[1:]
+    assert len(parts) == len(behind["experiments"]) > 1
+    for part in parts:
+        held = behind["experiments"][part.partition('"')[0]]
+        cells = re.findall(r'data-cell="(\d+) (\d+) ([^"]+)"', part)
+        assert cells and all(held["tests"][int(mode)][int(place)][recipe] for mode, place, recipe in cells)
+        assert set(held["recipes"]) <= set(behind["colours"])
+
+
+def test_data_in_a_script_ends_no_script():
+    assert build.data({"a": "</script><b>"}) == '{"a":"\\u003c/script>\\u003cb>"}'
+
+
+def test_each_experiment_has_its_parts_and_the_command_that_makes_it_again(study, figures, tmp_path):
+    atlas, claims, specs = study
+    specs = {**specs, "slabs": {**specs["slabs"], "deviations": ["Fewer <steps>."]}}
+    build.build(atlas, claims, list(specs.values()), figures, PROVENANCE, tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.problems == [] and set(page.targets) <= set(page.ids)
+    for name in specs:
+        assert f"<code>make study STUDY=quick ONLY={name}</code>" in text
+        assert {f"{part}-{name}" for part in ("experiment", "protocol", "deviations", "rerun", "atlas")} <= set(
+            page.ids
+        )
+    assert text.count("<li>Fewer &lt;steps&gt;.</li>") == 1 and text.count("None is declared.") == len(specs) - 1
 
 
 def test_text_is_escaped(study, figures, tmp_path):
@@ -280,21 +401,6 @@ def test_numbers_in_words():
 )
 def test_expectations_in_words(expect, words):
     assert board.expectation(expect, "fraction") == words
-
-
-def test_inline_svg():
-    svg = (
-        '<?xml version="1.0"?><!DOCTYPE svg><svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://x" '
-        'width="72pt" '
-        'version="1.1"><metadata><a/></metadata><defs><style type="text/css">*{}</style></defs>'
-        '<g id="a"><use xlink:href="#m1" clip-path="url(#p)" '
-        f'style="fill: {style.INK}; stroke: {style.FAINT}"/></g></svg>'
-    )
-    assert inline.inline(svg, "k") == (
-        '<svg width="72pt"><g id="k-a"><use href="#k-m1" clip-path="url(#k-p)" '
-        'style="fill: var(--ink); stroke: var(--faint)"/></g></svg>'
-    )
-    assert inline.width(svg) == 96  # a point is 4/3 CSS pixels
 
 
 # ------------------------------------------------------- preregistration and power

@@ -5,50 +5,79 @@ import re
 
 import pandas as pd
 
+from imprint.figures import style
+from imprint.report.axis import Axis
+from imprint.report.sources import Sources, named
+
 VERDICTS = ("supported", "contradicted", "equivalent", "inconclusive", "untested")
 SIGNS = {"supported": "●", "contradicted": "✕", "equivalent": "■", "inconclusive": "○", "untested": "◇"}
 
 
-def board(claims: pd.DataFrame, experiments: list[dict], kind: str) -> list[dict]:
+def board(
+    claims: pd.DataFrame, experiments: list[dict], kind: str, axis: Axis | None = None, sources: Sources | None = None
+) -> list[dict]:
     """Claims (or controls) by experiment: name, title, claims; experiments without any are left out."""
     rows = claims[claims["kind"] == kind]
+    axis, sources = axis or Axis.of(rows.to_dict("records")), sources or Sources()
     groups = []
     for experiment in experiments:
         own = rows[rows["experiment"] == experiment["name"]]
-        named = [entry(name, own[own["claim"] == name]) for name in pd.unique(own["claim"])]
-        if named:
+        listed = [entry(own[own["claim"] == name], experiment, axis, sources) for name in pd.unique(own["claim"])]
+        if listed:
             between = own["p_holm"].dropna()
             groups.append(
                 {
                     "name": experiment["name"],
                     "title": experiment["title"],
-                    "claims": named,
+                    "claims": listed,
                     "between": probability(between.iloc[0]) if len(between) else "",
                 }
             )
     return groups
 
 
-def entry(name: str, rows: pd.DataFrame) -> dict:
-    """One claim: its sentence, what it expects, and a table of recipes by modes."""
+def entry(rows: pd.DataFrame, experiment: dict, axis: Axis, sources: Sources) -> dict:
+    """One claim: its sentence, what it expects, and its tests."""
     first = rows.iloc[0]
-    modes = list(pd.unique(rows["mode"]))
-    lines = []
-    for recipes in pd.unique(rows["recipes"]):
-        by_mode = {row["mode"]: cell(row) for row in rows[rows["recipes"] == recipes].to_dict("records")}
-        lines.append({"recipes": minus(recipes), "cells": [by_mode.get(mode) for mode in modes]})
     return {
-        "name": name,
+        "key": f"{first['experiment']}-{first['claim']}",
         "says": first["says"],
         "source": first["source"],
         "measure": first["measure"] + (f" at {first['where']}" if first["where"] else ""),
+        "probe": first["measure"].partition(".")[0],
         "expect": expectation(first["expect"], first["unit"]),
-        "modes": [mode_words(mode) for mode in modes],
-        "lines": lines,
-        "verdicts": [verdict for verdict in VERDICTS if verdict in set(rows["verdict"])],
+        "tests": [judged(row, experiment, axis, sources) for row in rows.to_dict("records")],
         "disagree": disagreement(rows),
         "post_hoc": bool(first["post_hoc"]),
         "commit": first["commit"],
+    }
+
+
+def judged(row: dict, experiment: dict, axis: Axis, sources: Sources) -> dict:
+    """One test of a claim: what was compared and found, its place on the axis, and the stores that it is from."""
+    claim = experiment.get("claims", {}).get(row["claim"], {})
+    family = experiment["name"].partition(".")[0]
+    places = [f"{family}.{task}" for task in claim.get("between", ())] or [experiment["name"]]
+    compared = named(row["recipes"], experiment["recipes"])
+    return {
+        **cell(row),
+        "compared": minus(row["recipes"]),
+        "mode_words": mode_words(row["mode"]),
+        "optimizers": compared,
+        "strip": axis.strip(row),
+        "sources": sources.of(places, row["measure"], compared, row["mode"].partition("/")[0]),
+    }
+
+
+def choices(groups: list[dict]) -> dict[str, list[str]]:
+    """What the claims can be filtered by: each optimizer, probe and verdict that occurs."""
+    claims = [claim for group in groups for claim in group["claims"]]
+    tests = [test for claim in claims for test in claim["tests"]]
+    found = {test["verdict"] for test in tests}
+    return {
+        "optimizer": style.ordered(name for test in tests for name in test["optimizers"]),
+        "probe": sorted({claim["probe"] for claim in claims}),
+        "verdict": [verdict for verdict in VERDICTS if verdict in found],
     }
 
 

@@ -159,7 +159,7 @@ def task(part: dict) -> str:
 
 
 def _protocol(part: dict) -> list[tuple[str, str]]:
-    return [(term, words) for term, words in protocol.declared(part) if term != "deviation"]
+    return protocol.declared(part)
 
 
 def summary(claims: pd.DataFrame) -> str:

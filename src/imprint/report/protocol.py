@@ -5,6 +5,7 @@ import xarray as xr
 
 from imprint.figures import frames, style
 from imprint.report.board import quantity
+from imprint.report.sources import Sources
 
 STATUS = ("finished", "diverged", "not reached")
 
@@ -27,7 +28,6 @@ def declared(experiment: dict) -> list[tuple[str, str]]:
         declared = experiment["multiverse"]
         choices = ", ".join(name.replace("_", " ") for name in declared["choices"])
         pairs.append(("contrasts again under", f"{choices}, on {declared['seeds']} tuning seeds"))
-    pairs += [("deviation", text) for text in experiment.get("deviations", [])]
     if experiment.get("sources"):
         pairs.append(("sources", ", ".join(experiment["sources"])))
     return pairs
@@ -58,8 +58,19 @@ def seeds(values: list) -> str:
     return f"{len(values)}: {', '.join(map(str, values))}"
 
 
-def training(atlas: xr.DataTree, experiment: dict) -> list[dict]:
-    """Row per recipe, stop and selection that ran: setting, edge flag, replicas by status."""
+def rerun(name: str, study: str) -> str:
+    """The command that makes an experiment again, or what of it is not there.
+
+    >>> rerun("cues.wide", "core"), rerun("digits", "")
+    ('make study STUDY=core ONLY=cues', 'make study ONLY=digits')
+    """
+    of = f" STUDY={study.partition('.')[0]}" if study else ""
+    return f"make study{of} ONLY={name.partition('.')[0]}"
+
+
+def training(atlas: xr.DataTree, experiment: dict, sources: Sources | None = None) -> list[dict]:
+    """Row per recipe, stop and selection that ran: setting, edge flag, replicas by status, stores."""
+    sources = sources or Sources()
     data = frames.group(atlas, experiment["name"], "training")
     if data is None or "status" not in data:
         return []
@@ -73,7 +84,9 @@ def training(atlas: xr.DataTree, experiment: dict) -> list[dict]:
                 codes = codes[np.isfinite(codes)].astype(int)
                 if len(codes):
                     counts = {name: int((codes == code).sum()) for code, name in enumerate(STATUS)}
-                    rows.append({**place, **counts, "setting": setting(data, place), "edge": edge(data, place)})
+                    made = sources.of([experiment["name"]], "training.status", [recipe], stop)
+                    found = {"setting": setting(data, place), "edge": edge(data, place), "sources": made}
+                    rows.append({**place, **counts, **found})
     return rows
 
 

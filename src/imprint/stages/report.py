@@ -23,8 +23,9 @@ def main(argv: list[str]) -> None:
     work.out.parent.mkdir(parents=True, exist_ok=True)
     calibrated = [_calibration(path) for path in work.inputs.get("calibration", [])]
     content = (store.read_tree(atlas), table.read(claims), experiments, figures, provenance(work))
+    universes = [multiverse.read(path) for path in work.inputs.get("multiverse", [])] or [None]
     with store.replacing(work.out) as scratch:
-        build(*content, scratch, calibrated, *map(multiverse.read, work.inputs.get("multiverse", [])))
+        build(*content, scratch, calibrated, *universes, places=work.plan["places"])
     finish(work)
 
 
@@ -36,6 +37,7 @@ def _figure(path: Path) -> dict:
         "experiment": "" if module.SCOPE == "study" else experiment,
         "title": module.TITLE,
         "caption": module.CAPTION,
+        "file": path.stem.rpartition("-")[0],
         "svg": path,
         "csv": path.with_suffix(".csv"),
     }
