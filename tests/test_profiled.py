@@ -8,7 +8,6 @@ import pytest
 from imprint import plan as planning
 from imprint import profiled, results
 from imprint.errors import StudyError
-from imprint.schema import Profile
 
 sys.path.insert(0, str(Path(__file__).parent))
 import study_example  # noqa: E402
@@ -24,7 +23,7 @@ def project(tmp_path):
 
 def declare(project, base="quick", name="mine", **changes):
     """Write the study of a profile, as the command does."""
-    return profiled.write(project.write(), Profile(base=base, recipe={name: {**HERS, **changes}}))
+    return profiled.write(project.write(), profiled.Profile(base=base, recipe={name: {**HERS, **changes}}))
 
 
 def plan(project, **options):

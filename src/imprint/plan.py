@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint import code_version, equivalent, multiverse, plugins, preregistration, seal, search_probes, shown
+from imprint import code_version, equivalent, multiverse, plugins, preregistration, profiled, seal, search_probes, shown
 from imprint.claims import deal, design
 from imprint.errors import StudyError, nearest
 from imprint.identity import Unit, digest
@@ -305,12 +305,16 @@ class Planner:
         judged = {key: [value["claims"], value["recipes"]] for key, value in resolved.items()}
         spec = self.coded("claims", {"claims": digest(judged)})
         claims = self.add(Unit("claims", name, spec, {"atlas": [atlas]}, name))
-        made = self.profile(resolved, atlas, claims) if self.study.profiled else self.report(resolved, atlas, claims)
+        made = (
+            self.profile(resolved, atlas, claims)
+            if profiled.recipe(self.study)
+            else self.report(resolved, atlas, claims)
+        )
         self.add(Unit("publish", name, self.coded("publish", {"study": name}), made, name))
 
     def profile(self, resolved: dict, atlas: Unit, claims: Unit) -> dict[str, list[Unit]]:
         """Plan the page of a recipe that is profiled; return what is published, by role."""
-        study, recipe = self.study.name, self.study.profiled
+        study, recipe = self.study.name, profiled.recipe(self.study)
         spec = {"study": study, "recipe": recipe, "experiments": digest(resolved)}
         spec |= {"equivalent": [row.plain() for row in self.declared]} if self.declared else {}
         spec = self.coded("profile", spec, tuple(sorted(recipe_modules(self.recipes[recipe]))), PROFILE_FILES)
@@ -548,7 +552,7 @@ def files(unit: Unit) -> list[str]:
 
 def published(plan: Plan) -> list[str]:
     """Return the files under fixed names that a study is asked for."""
-    pages = ("profile.html", "profile.csv") if plan.study.profiled else ("report.html",)
+    pages = ("profile.html", "profile.csv") if profiled.recipe(plan.study) else ("report.html",)
     return [f"results/{plan.study.name}/{name}" for name in (*pages, "claims.csv", "index.csv")]
 
 

@@ -442,25 +442,8 @@ class Config(Strict):
     calibration: Calibration | None = None
 
 
-class Profile(Strict):
-    """``results/profile_<name>/profile.yaml``: one recipe, and the study whose open experiments it joins.
-
-    ``base`` is a study of ``config.yaml``, or one experiment of it, as ``core.memorization``.
-    """
-
-    base: str
-    recipe: dict[Name, Recipe]
-
-    @field_validator("recipe")
-    @classmethod
-    def _one(cls, value: dict[str, Recipe]) -> dict[str, Recipe]:
-        if len(value) != 1:
-            raise ValueError(f"{len(value)} recipes are given; a profile is of one")
-        return value
-
-
 class Study(Strict):
-    """Everything that a study declares, read and checked; ``profiled`` is the recipe that a profile is of."""
+    """Everything that a study declares, read and checked."""
 
     name: str
     tier: str
@@ -471,7 +454,6 @@ class Study(Strict):
     experiments: dict[str, Experiment]
     calibration: Calibration | None = None
     resources: dict[str, Needs] = {}
-    profiled: str = ""
 
 
 def _listed(value: object) -> list:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from imprint import documents, profiled
 from imprint.cli import STAGES
 from imprint.errors import StudyError, nearest
-from imprint.schema import Config, Experiment, Needs, Profile, Recipe, Study, StudyEntry
+from imprint.schema import Config, Experiment, Needs, Recipe, Study, StudyEntry
 
 COMMON = {"title", "question", "sources", "seeds", "claims", "tasks", "tiers", "open", "deviations", "multiverse"}
 
@@ -89,7 +89,8 @@ def load(root: Path, study: str | None = None, device: str | None = None) -> Stu
     declared["resources"] = _resources(file, name, entry)
     if profile:
         declared |= profiled.laid_over(profile, recipes, experiments)
-    loaded = Study(name=name, tier=entry.tier, pilot=entry.pilot, **machine, **declared)
+    kind = profiled.ProfiledStudy if profile else Study
+    loaded = kind(name=name, tier=entry.tier, pilot=entry.pilot, **machine, **declared)
     twice = sorted({name for name in config.recipes if config.recipes.count(name) > 1})
     if twice:
         raise StudyError(f"{file}: recipes: {twice} are given twice")
@@ -100,9 +101,9 @@ def load(root: Path, study: str | None = None, device: str | None = None) -> Stu
     return loaded
 
 
-def _profile(root: Path, name: str, config: Config) -> Profile:
+def _profile(root: Path, name: str, config: Config) -> profiled.Profile:
     file = profiled.file(root, name)
-    profile = parse(Profile, documents.load(file), file)
+    profile = parse(profiled.Profile, documents.load(file), file)
     base = profile.base.partition(".")[0]
     if base not in config.studies:
         raise StudyError(f"{file}: base: {base!r} is not in studies of config.yaml; {nearest(base, config.studies)}")

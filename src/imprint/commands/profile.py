@@ -12,7 +12,6 @@ from imprint.errors import ImprintError, StudyError
 from imprint.identity import Unit
 from imprint.plan import Plan
 from imprint.recipes.names import update_path
-from imprint.schema import Profile
 from imprint.study import parse, read_recipes
 from snakemake_logger_plugin_imprint.handler import LAST_LINES, last_lines
 
@@ -60,7 +59,7 @@ def declare(optimizer: str, lr: str | None, name: str | None, base: str | None) 
         raise StudyError(f"{name!r} is a known recipe, of recipes.yaml; give yours another name: --name my_{name}")
     file = profiled.file(ROOT, profiled.PREFIX + name)
     base = base or documents.load(ROOT / "config.yaml").get("study", "")
-    profile = parse(Profile, {"base": base, "recipe": {name: recipe}}, file)
+    profile = parse(profiled.Profile, {"base": base, "recipe": {name: recipe}}, file)
     before = file.read_bytes() if file.is_file() else None
     study = profiled.write(ROOT, profile)
     try:
@@ -110,7 +109,7 @@ def run(plan: Plan, rest: list[str], profile: str | None) -> int:
 
 def failures(plan: Plan) -> list[Unit]:
     """Return the jobs that failed and are of the profiled recipe alone, the first stage first."""
-    own = [each.unit for each in plan.entries if each.recipe == plan.study.profiled]
+    own = [each.unit for each in plan.entries if each.recipe == profiled.recipe(plan.study)]
     proofs = [proof for unit in own for proof in unit.inputs.get("recipe", [])]
     hers_only = {unit.path for unit in [*own, *proofs]}
     failed = jobs.states(plan, ROOT).failed
@@ -119,7 +118,7 @@ def failures(plan: Plan) -> list[Unit]:
 
 def account(plan: Plan, failed: list[Unit]) -> list[str]:
     """Return the lines on jobs of her recipe that failed: her traceback where her code raised, else the log's end."""
-    name = plan.study.profiled
+    name = profiled.recipe(plan.study)
     module = update_path(plan.study.recipes[name].update).partition(":")[0]
     end = f"What was finished is kept, the known recipes' results are as they were. Mend {name} and run this again."
     for unit in failed:
