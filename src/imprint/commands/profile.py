@@ -6,7 +6,6 @@ from pathlib import Path
 
 from imprint import documents, hers, jobs, profiled, seal
 from imprint import plan as planning
-from imprint.commands.plan import main as show
 from imprint.commands.study import execute
 from imprint.errors import ImprintError, StudyError
 from imprint.identity import Unit
@@ -38,14 +37,16 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--profile", help="where jobs run, as of `imprint study`")
     parser.add_argument("-n", "--dry-run", action="store_true", help="show what would run, and why: `imprint plan`")
     arguments = parser.parse_args(own)
-    study = declare(arguments.optimizer, arguments.lr, arguments.name, arguments.study)
+    plan = declare(arguments.optimizer, arguments.lr, arguments.name, arguments.study)
     if arguments.dry_run:
-        return show([study])
-    return make(study, rest, arguments.profile)
+        from imprint.commands.plan import main as show  # its statistics take a second to import
+
+        return show([plan.study.name])
+    return make(plan, rest, arguments.profile)
 
 
-def declare(optimizer: str, lr: str | None, name: str | None, base: str | None) -> str:
-    """Write the study of a profile and return its name; nothing is written if it cannot be planned.
+def declare(optimizer: str, lr: str | None, name: str | None, base: str | None) -> Plan:
+    """Write the study of a profile and return its plan; nothing is written if it cannot be planned.
 
     Raises:
         ImprintError: naming what is wrong.
@@ -63,20 +64,18 @@ def declare(optimizer: str, lr: str | None, name: str | None, base: str | None) 
     before = file.read_bytes() if file.is_file() else None
     study = profiled.write(ROOT, profile)
     try:
-        planning.build(ROOT, study)
+        return planning.build(ROOT, study)
     except ImprintError:
         file.unlink() if before is None else file.write_bytes(before)
         raise
-    return study
 
 
-def make(study: str, rest: list[str], profile: str | None) -> int:
+def make(plan: Plan, rest: list[str], profile: str | None) -> int:
     """Run the study of a profile, one experiment first, and return the exit status."""
-    plan = planning.build(ROOT, study)
     families = dict.fromkeys(name.partition(".")[0] for name in plan.study.experiments)
     if len(families) > 1 and any(planning.to_run(plan, ROOT).values()):
         first = FIRST if FIRST in families else next(iter(families))
-        alone = planning.build(ROOT, f"{study}.{first}")
+        alone = planning.build(ROOT, f"{plan.study.name}.{first}")
         if status := run(alone, rest, profile):
             return status
         print(f"first page, {first} alone: {page(alone)}", flush=True)
