@@ -45,6 +45,7 @@ include: "rules/calibrate.smk"
 include: "rules/figure.smk"
 include: "rules/report.smk"
 include: "rules/finding.smk"
+include: "rules/profile.smk"
 include: "rules/publish.smk"
 
 
@@ -57,6 +58,4 @@ rule all:
     default_target: True
     input:
         plan.final.path,
-        f"results/{plan.study.name}/report.html",
-        f"results/{plan.study.name}/claims.csv",
-        f"results/{plan.study.name}/index.csv",
+        planning.published(plan),

@@ -4,9 +4,7 @@ rule publish:
         [ancient(path) for path in planning.input_paths(plan, plan.final)],
     output:
         receipt=plan.final.path,
-        report=update(f"results/{plan.study.name}/report.html"),
-        claims=update(f"results/{plan.study.name}/claims.csv"),
-        index=update(f"results/{plan.study.name}/index.csv"),
+        products=update(planning.published(plan)),
     log:
         f"results/logs/publish/{plan.final.name}.log",
     benchmark:

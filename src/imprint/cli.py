@@ -14,11 +14,12 @@ from imprint.writer import sole_writer
 
 STAGES = (
     "data", "recipe", "search", "select", "train", "vary", "probe", "gather", "claims", "multiverse", "calibrate",
-    "figure", "report", "finding", "publish", "freeze",
+    "figure", "report", "finding", "profile", "publish", "freeze",
 )  # fmt: skip
 COMMANDS = {
     "plan": "show what a study would run, and why",
     "study": "run a study",
+    "profile": "find out what an optimizer of your own leaves on the solution",
     "status": "show how far a study is, and why jobs failed",
     "verify": "compare two results trees",
     "clean": "remove results to which no study refers",

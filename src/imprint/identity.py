@@ -12,7 +12,7 @@ from imprint.naming import plain as plain
 STORE = PurePosixPath("results/store")
 SUFFIX = {
     **{"plan": ".json", "claims": ".csv", "multiverse": ".csv", "figure": ".svg", "report": ".html"},
-    **{"finding": ".md", "publish": ".json"},
+    **{"finding": ".md", "profile": ".html", "publish": ".json"},
 }
 
 

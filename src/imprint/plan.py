@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint import code_version, equivalent, multiverse, plugins, preregistration, seal, search_probes, shown
+from imprint import code_version, equivalent, multiverse, plugins, preregistration, profiled, seal, search_probes, shown
 from imprint.claims import deal, design
 from imprint.errors import StudyError, nearest
 from imprint.identity import Unit, digest
@@ -17,9 +17,11 @@ from imprint.schema import TUNING, Experiment, Recipe, Study
 from imprint.study import load
 
 REPORT_FILES = tuple(f"report/{name}" for name in ("template.html", "style.css", "page.js", "evidence.js"))
-PRODUCTS = ("gather", "claims", "multiverse", "figure", "report", "finding", "publish")
+PROFILE_FILES = ("report/profile.html",)
+PRODUCTS = ("gather", "claims", "multiverse", "figure", "report", "finding", "profile", "publish")
 BESIDE = {
     **dict.fromkeys(("figure", "finding"), (".png", ".csv", seal.SUFFIX)),
+    "profile": (".csv", seal.SUFFIX),
     **dict.fromkeys(("claims", "multiverse", "report"), (seal.SUFFIX,)),
 }
 """Other files that a stage writes beside its unit, by their suffix."""
@@ -38,6 +40,7 @@ LIBRARIES = {
     "figure": ("matplotlib", "seaborn", "scikit-learn"),
     "report": ("jinja2", "numpy", "scipy"),
     "finding": ("jinja2",),
+    "profile": ("jinja2", "numpy", "scipy", "matplotlib", "torch"),
     "publish": (),
 }
 
@@ -283,7 +286,7 @@ class Planner:
         return self.add(Unit("calibrate", f"{seeds}_seeds", spec, inputs, f"judging on {seeds} seeds"))
 
     def products(self) -> None:
-        """Plan what is made once per study: atlas, claims, figures, report."""
+        """Plan what is made once per study: atlas and claims; then figures and report, or the page of a profile."""
         name = self.study.name
         resolved = {key: resolve(key, value) for key, value in self.study.experiments.items()}
         for claim in declared(self.study):
@@ -302,6 +305,26 @@ class Planner:
         judged = {key: [value["claims"], value["recipes"]] for key, value in resolved.items()}
         spec = self.coded("claims", {"claims": digest(judged)})
         claims = self.add(Unit("claims", name, spec, {"atlas": [atlas]}, name))
+        made = (
+            self.profile(resolved, atlas, claims)
+            if profiled.recipe(self.study)
+            else self.report(resolved, atlas, claims)
+        )
+        self.add(Unit("publish", name, self.coded("publish", {"study": name}), made, name))
+
+    def profile(self, resolved: dict, atlas: Unit, claims: Unit) -> dict[str, list[Unit]]:
+        """Plan the page of a recipe that is profiled; return what is published, by role."""
+        study, recipe = self.study.name, profiled.recipe(self.study)
+        spec = {"study": study, "recipe": recipe, "experiments": digest(resolved)}
+        spec |= {"equivalent": [row.plain() for row in self.declared]} if self.declared else {}
+        spec = self.coded("profile", spec, tuple(sorted(recipe_modules(self.recipes[recipe]))), PROFILE_FILES)
+        page = self.add(Unit("profile", study, spec, {"atlas": [atlas], "claims": [claims]}, study))
+        return {"profile": [page], "claims": [claims], "atlas": [atlas]}
+
+    def report(self, resolved: dict, atlas: Unit, claims: Unit) -> dict[str, list[Unit]]:
+        """Plan figures, report and findings; return what is published, by role."""
+        name = self.study.name
+        judged = {key: [value["claims"], value["recipes"]] for key, value in resolved.items()}
         varied = {key: value["multiverse"] for key, value in resolved.items() if "multiverse" in value}
         spec = self.coded("multiverse", {"claims": digest(judged), "multiverse": digest(varied)})
         inputs = {"atlas": [atlas], "claims": [claims]}
@@ -316,8 +339,8 @@ class Planner:
         report = self.add(Unit("report", name, spec, inputs, name))
         families = {part.partition(".")[0]: None for part in resolved}
         findings = [self.finding(family, resolved, claims, figures, universes) for family in families]
-        inputs = {"report": [report], "claims": [claims], "atlas": [atlas], "figures": figures, "findings": findings}
-        self.add(Unit("publish", name, self.coded("publish", {"study": name}), inputs | universes, name))
+        made = {"report": [report], "claims": [claims], "atlas": [atlas], "figures": figures, "findings": findings}
+        return made | universes
 
     def finding(self, name: str, resolved: dict, claims: Unit, figures: list[Unit], universes: dict) -> Unit:
         """Plan the page of one experiment with the figure that it names, else the first of its own probes."""
@@ -529,7 +552,8 @@ def files(unit: Unit) -> list[str]:
 
 def published(plan: Plan) -> list[str]:
     """Return the files under fixed names that a study is asked for."""
-    return [f"results/{plan.study.name}/{name}" for name in ("report.html", "claims.csv", "index.csv")]
+    pages = ("profile.html", "profile.csv") if profiled.recipe(plan.study) else ("report.html",)
+    return [f"results/{plan.study.name}/{name}" for name in (*pages, "claims.csv", "index.csv")]
 
 
 def to_run(plan: Plan, root: Path, targets: Collection[str] = ()) -> dict[str, list[Unit]]:

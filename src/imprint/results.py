@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imprint import documents, equivalent, register
+from imprint import documents, equivalent, profiled, register
 from imprint import plan as planning
 from imprint.errors import ImprintError, StudyError
 from imprint.naming import unit_name
@@ -17,7 +17,7 @@ DEVICES = ("cpu", "cuda")
 UNIT = re.compile(r"[A-Za-z0-9_.\-]+-[0-9a-f]{10}")
 KEPT = {".gitignore", register.NAME, register.REMOVED}
 PRODUCTS = re.compile(
-    r"(report\.html|(claims|index|multiverse)\.csv|(figures|findings)/[^/]+|\.?atlas\.(zarr|part)/.+)"
+    r"((report|profile)\.html|(claims|index|multiverse|profile)\.csv|(figures|findings)/[^/]+|\.?atlas\.(zarr|part)/.+)"
 )
 SCRATCH = re.compile(r"\.(.+)\.(\d+\.part|lock)")
 
@@ -55,14 +55,19 @@ def survey(root: Path) -> Tree:
 
 
 def study_names(root: Path) -> Iterator[str]:
-    """Yield the studies of ``config.yaml``, and those of one experiment that have been run, as ``core.forgetting``."""
+    """Yield the studies of ``config.yaml``, the profiles, and those of one experiment that have been run.
+
+    The latter are named ``core.forgetting``.
+    """
     studies = documents.load(root / "config.yaml").get("studies") or {}
     yield from studies
+    profiles = profiled.names(root)
+    yield from profiles
     files = [file.stem for file in (root / "experiments").glob("*.yaml")]
     for folder in sorted((root / "results").glob("*.*/")):
         study, _, only = folder.name.partition(".")
         declared = (studies.get(study) or {}).get("experiments", "all")
-        if study in studies and only in (files if declared == "all" else declared):
+        if study in profiles or (study in studies and only in (files if declared == "all" else declared)):
             yield folder.name
 
 
@@ -89,6 +94,8 @@ def _kind(file: Path, results: Path, units: set[tuple[str, str]], names: set[str
     if parts[0] == "resume":
         used = any((stage, parts[1]) in units for stage in STAGES)
         return "" if used else "stale" if UNIT.fullmatch(parts[1]) else "foreign"
+    if parts[1:] == (profiled.NAME,) and parts[0] in names:
+        return ""
     if PRODUCTS.fullmatch("/".join(parts[1:])) and (results / parts[0] / "index.csv").is_file():
         return "" if parts[0] in names else "stale"
     return "foreign"

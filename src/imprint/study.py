@@ -9,7 +9,7 @@ from pathlib import Path
 import pydantic
 from pydantic import BaseModel
 
-from imprint import documents
+from imprint import documents, profiled
 from imprint.cli import STAGES
 from imprint.errors import StudyError, nearest
 from imprint.schema import Config, Experiment, Needs, Recipe, Study, StudyEntry
@@ -62,7 +62,7 @@ def load(root: Path, study: str | None = None, device: str | None = None) -> Stu
         root: the folder of ``config.yaml``.
         device: where it runs, if that is settled already; default is what ``config.yaml`` says.
         study: an entry of ``studies``; default is the one that ``config.yaml`` names. ``core.forgetting`` is that
-            entry with one of its experiments only.
+            entry with one of its experiments only, ``profile_mine`` what `imprint profile` wrote for the recipe mine.
 
     Raises:
         StudyError: naming file, key, value and the nearest allowed values.
@@ -73,17 +73,24 @@ def load(root: Path, study: str | None = None, device: str | None = None) -> Stu
     config = parse(Config, documents.load(file), file)
     name, _, only = (study or config.study).partition(".")
     name = name or config.study
-    if name not in config.studies:
-        raise StudyError(f"{file}: study: {name!r} is not in studies; {nearest(name, config.studies)}")
-    entry = config.studies[name]
+    known = [*config.studies, *profiled.names(root)]
+    if name not in known:
+        raise StudyError(f"{file}: study: {name!r} is not in studies; {nearest(name, known)}")
+    profile = None if name in config.studies else _profile(root, name, config)
+    base, _, part = profile.base.partition(".") if profile else (name, "", "")
+    entry = config.studies[base]
     recipes = read_recipes(root / "recipes.yaml")
-    experiments = _experiments(root / "experiments", entry, file, {each.tier for each in config.studies.values()}, only)
+    tiers = {each.tier for each in config.studies.values()}
+    experiments = _experiments(root / "experiments", entry, file, tiers, only or part)
     name = f"{name}.{only}" if only else name
     experiments = {key: _with_recipes(value, config.recipes) for key, value in experiments.items()}
     machine = {"device": _device(device or config.device), "allow": sorted(set(config.allow))}
     declared = {"recipes": recipes, "experiments": experiments, "calibration": config.calibration}
     declared["resources"] = _resources(file, name, entry)
-    loaded = Study(name=name, tier=entry.tier, pilot=entry.pilot, **machine, **declared)
+    if profile:
+        declared |= profiled.laid_over(profile, recipes, experiments)
+    kind = profiled.ProfiledStudy if profile else Study
+    loaded = kind(name=name, tier=entry.tier, pilot=entry.pilot, **machine, **declared)
     twice = sorted({name for name in config.recipes if config.recipes.count(name) > 1})
     if twice:
         raise StudyError(f"{file}: recipes: {twice} are given twice")
@@ -92,6 +99,15 @@ def load(root: Path, study: str | None = None, device: str | None = None) -> Stu
         raise StudyError(f"{file}: recipes: {unknown[0]!r} is not in recipes.yaml; {nearest(unknown[0], recipes)}")
     check(loaded, root)
     return loaded
+
+
+def _profile(root: Path, name: str, config: Config) -> profiled.Profile:
+    file = profiled.file(root, name)
+    profile = parse(profiled.Profile, documents.load(file), file)
+    base = profile.base.partition(".")[0]
+    if base not in config.studies:
+        raise StudyError(f"{file}: base: {base!r} is not in studies of config.yaml; {nearest(base, config.studies)}")
+    return profile
 
 
 def _resources(file: Path, name: str, entry: StudyEntry) -> dict[str, Needs]:

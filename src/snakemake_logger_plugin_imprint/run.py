@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 STAGES = (
     *("data", "recipe", "search", "select", "train", "vary", "probe"),
-    *("gather", "calibrate", "claims", "multiverse", "figure", "finding", "report", "publish"),
+    *("gather", "calibrate", "claims", "multiverse", "figure", "finding", "report", "profile", "publish"),
 )
 TARGET = "all"
 

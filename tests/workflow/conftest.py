@@ -182,3 +182,9 @@ def project(finished, tmp_path) -> Project:
 def fresh(tmp_path) -> Project:
     """The project with the small study, before any run."""
     return copied(tmp_path / "fresh")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory) -> Project:
+    """The project with the small study, before any run, for all tests of a module."""
+    return copied(tmp_path_factory.mktemp("shared") / "project")

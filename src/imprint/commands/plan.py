@@ -67,8 +67,8 @@ def taken(expected: Forecast) -> list[str]:
 
 def declared(plan: Plan) -> list[str]:
     """Return the lines on code that is declared to be equivalent, and on declarations that are of no use."""
-    (report,) = plan.units["report"].values()
-    used = report.spec.get("equivalent", [])
+    (page,) = (plan.units.get("report") or plan.units["profile"]).values()
+    used = page.spec.get("equivalent", [])
     lines = []
     for row in equivalent.read(ROOT / equivalent.NAME):
         told = f"{row.module} {row.now or 'absent'} counts as {row.then or 'absent'} ({row.stage}: {row.reason})"

@@ -10,6 +10,7 @@ from pathlib import Path
 from imprint import documents, runs, seal, supervise, warm
 from imprint import plan as planning
 from imprint.errors import StudyError, nearest
+from imprint.plan import Plan
 from imprint.words import NOTHING_TO_DO
 
 PROFILES, FILE = Path("profiles"), "profile.yaml"
@@ -41,21 +42,34 @@ def main(argv: list[str]) -> int:
 
         return show([arguments.study] if arguments.study else [])
     plan = planning.build(Path("."), arguments.study)
-    profile = find_profile(arguments.profile) if arguments.profile else None
-    if profile:
-        rest = [*rest, "--workflow-profile", str(profile)]
-    command = snakemake(plan.study.name, plan.study.device, rest)
-    missing = {stage for stage, units in planning.to_run(plan, Path("."), rest).items() if units}
-    if missing or rest:
-        modules = () if arguments.cold or elsewhere(profile, rest) else preload(missing or plan.units)
-        status = run(command, modules)
-    else:
-        status = nothing()
-    receipt, report = Path(plan.final.path), Path("results") / plan.study.name / "report.html"
+    status = execute(plan, rest, arguments.profile, arguments.cold)
+    receipt, report = Path(plan.final.path), Path(planning.published(plan)[0])
     if status == 0 and receipt.exists() and report.exists():
         seal.check(receipt)
         print(f"report: {report.resolve()}")
     return status
+
+
+def execute(plan: Plan, rest: list[str], profile: str | None = None, cold: bool = False) -> int:
+    """Run what a plan needs and return the exit status; where all is there, nothing is started.
+
+    Args:
+        plan: of the study.
+        rest: what Snakemake is asked for beside it.
+        profile: where jobs run, as `find_profile` takes it.
+        cold: every job starts its own interpreter.
+
+    Raises:
+        StudyError: if there is no such profile.
+    """
+    place = find_profile(profile) if profile else None
+    if place:
+        rest = [*rest, "--workflow-profile", str(place)]
+    missing = {stage for stage, units in planning.to_run(plan, Path("."), rest).items() if units}
+    if not missing and not rest:
+        return nothing()
+    command = snakemake(plan.study.name, plan.study.device, rest)
+    return run(command, () if cold or elsewhere(place, rest) else preload(missing or plan.units))
 
 
 def preload(stages: Iterable[str]) -> tuple[str, ...]:

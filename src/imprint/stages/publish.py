@@ -9,19 +9,23 @@ from imprint import seal, store
 from imprint.stages.common import Job
 from imprint.stages.product import job
 
-PUBLISHED = ("report.html", "claims.csv", "index.csv", "multiverse.csv", "figures", "findings", "atlas.zarr")
+TABLES = ("claims.csv", "index.csv", "multiverse.csv", "profile.csv")
+PUBLISHED = ("report.html", "profile.html", *TABLES, "figures", "findings", "atlas.zarr")
 INDEX = ("digest", "stage", "experiment", "recipe", "stop", "seeds", "probe", "file", "fields")
 
 
 def main(argv: list[str]) -> None:
-    """Copy report, claims, figures and index, unpack the atlas, and leave a receipt: a seal named by the digest."""
+    """Copy pages, claims, figures and index, unpack the atlas, and leave a receipt: a seal named by the digest."""
     work = job("publish", argv)
     folder = Path("results") / work.spec["study"]
     folder.mkdir(parents=True, exist_ok=True)
     for receipt in work.out.parent.glob(f"{work.spec['study']}-*{work.out.suffix}"):
         receipt.unlink()
-    for role, name in (("report", "report.html"), ("claims", "claims.csv")):
-        _copy(work.inputs[role][0], folder / name)
+    for role, name in (("report", "report.html"), ("profile", "profile.html"), ("claims", "claims.csv")):
+        for path in work.inputs.get(role, []):
+            _copy(path, folder / name)
+    for page in work.inputs.get("profile", []):
+        _copy(page.with_suffix(".csv"), folder / "profile.csv")
     (folder / "multiverse.csv").unlink(missing_ok=True)
     for path in work.inputs.get("multiverse", []):
         _copy(path, folder / "multiverse.csv")
@@ -49,14 +53,14 @@ def _copy(source: Path, target: Path) -> None:
 def _figures(work: Job, folder: Path) -> None:
     target = folder / "figures"
     shutil.rmtree(target, ignore_errors=True)
-    for svg in work.inputs["figures"]:
+    for svg in work.inputs.get("figures", []):
         for suffix in (".svg", ".png", ".csv"):
             _copy(svg.with_suffix(suffix), target / (svg.stem.rpartition("-")[0] + suffix))
 
 
 def _findings(work: Job, target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
-    for page in work.inputs["findings"]:
+    for page in work.inputs.get("findings", []):
         name = page.stem.rpartition("-")[0].removeprefix(f"{work.spec['study']}-")
         for suffix in (".md", ".png", ".csv"):
             _copy(page.with_suffix(suffix), target / (name + suffix))
