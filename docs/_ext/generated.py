@@ -7,6 +7,7 @@ import ast
 import importlib
 import io
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
@@ -56,6 +57,11 @@ def name(text: object) -> str:
     return f"``{text}``"
 
 
+def plain(text: str) -> str:
+    """Return a text of which nothing is markup."""
+    return re.sub(r"([*|`\\]|_\b)", r"\\\1", text)
+
+
 # ---------------------------------------------------------------- command line
 
 
@@ -84,27 +90,24 @@ def stages() -> Iterator[str]:
 
 def configuration() -> Iterator[str]:
     """Yield the keys of every kind of file, as its schema has them; each model once."""
-    shown = set()
+    shown = {"Experiment"}
     for kind, schema in json_schemas.schemas().items():
-        parts = {key: part for key, part in schema["$defs"].items() if not key.startswith(json_schemas.CHANGED)}
-        yield from heading(FILES[kind])
-        if kind != "recipes":
-            yield from keys(schema)
-        for key in [key for key in parts if key not in shown]:
+        parts = schema["$defs"]
+        whole = schema if kind == "config" else parts[kind.title().removesuffix("s")]
+        yield from [*heading(name(FILES[kind])), *keys({**schema, "required": whole["required"]})]
+        for key in [key for key in parts if key not in shown and not key.startswith(json_schemas.CHANGED)]:
             shown.add(key)
             yield from [f".. _key-{key.lower()}:", *heading(key, "~"), *keys(parts[key])]
 
 
 def keys(part: dict) -> list[str]:
     """Return what a mapping is, and a table of its keys."""
-    needed = set(part.get("required", ()))
-    if part.get("title") == "Experiment" and "then" in part:
-        needed = {"title", "question", "claims"}
+    needed = part.get("required", ())
     rows = [
         (name(key), kinds(value), "needed" if key in needed else default(value), rst(value["description"]))
-        for key, value in part["properties"].items()
+        for key, value in part.get("properties", {}).items()
     ]
-    return ["", rst(part["description"]), *table(("key", "value", "left out", "meaning"), rows)]
+    return ["", rst(part["description"]), *(table(("key", "value", "left out", "meaning"), rows) if rows else [])]
 
 
 def default(value: dict) -> str:
@@ -186,7 +189,7 @@ def probe(plugin: plugins.Plugin) -> list[str]:
     """Return one probe: what it is, its options, its measures, how it is defined."""
     prefer = {"high": "high is better", "low": "low is better", None: ""}
     rows = [
-        (name(key), entry["long_name"], entry["units"], ", ".join(entry["dims"]), prefer[entry["prefer"]])
+        (name(key), plain(entry["long_name"]), entry["units"], ", ".join(entry["dims"]), prefer[entry["prefer"]])
         for key, entry in plugin.literals["MEASURES"].items()
     ]
     views = plugin.literals.get("NEEDS", ())
@@ -194,7 +197,7 @@ def probe(plugin: plugins.Plugin) -> list[str]:
     about = [docstring("probes", plugin), *needs, *options(plugin)]
     sources = dict.fromkeys(entry["source"] for entry in plugin.literals["MEASURES"].values())
     measures = table(("measure", "what it is", "unit", "further dimensions", ""), rows)
-    return [*heading(plugin.name, "~"), *about, *measures, f"Source: {'; '.join(sources)}.", ""]
+    return [*heading(plugin.name, "~"), *about, *measures, plain(f"Source: {'; '.join(sources)}."), ""]
 
 
 def figures() -> Iterator[str]:
@@ -204,15 +207,8 @@ def figures() -> Iterator[str]:
         literals = plugins.find("figures", key).literals
         drawn = ", ".join(map(name, literals["PROBES"])) if literals.get("PROBES") else "whatever was measured"
         scope = scopes.get(literals.get("SCOPE", "experiment"), "one for the study")
-        yield from [
-            *heading(key),
-            f"**{literals['TITLE']}**",
-            "",
-            literals["CAPTION"],
-            "",
-            f"From {drawn}; {scope}.",
-            "",
-        ]
+        said = [f"**{plain(literals['TITLE'])}**", "", plain(literals["CAPTION"])]
+        yield from [*heading(key), *said, "", f"From {drawn}; {scope}.", ""]
 
 
 def tasks() -> Iterator[str]:
@@ -234,7 +230,7 @@ def recipes() -> Iterator[str]:
 def recipe(key: str, known: Recipe) -> tuple[str, ...]:
     """Return the row of a recipe."""
     searched = ", ".join(f"{part} {low:g} to {high:g}" for part, (low, high) in (known.search or {}).items())
-    return name(key), known.says, searched or "fixed", known.source
+    return name(key), plain(known.says), searched or "fixed", known.source
 
 
 PAGES = {

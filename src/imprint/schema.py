@@ -516,7 +516,7 @@ class StudyEntry(Strict):
 
 
 class Config(Strict):
-    """``config.yaml``."""
+    """What is studied, where it runs, and which recipes join."""
 
     study: str
     """The entry of ``studies`` that runs where none is named."""
