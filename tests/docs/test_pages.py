@@ -17,7 +17,7 @@ from imprint import cli, code_version, json_schemas, plugins, study
 from imprint.schema import Recipe
 
 sys.path.insert(0, str(Path(__file__).parent))
-from page_example import README, ROOT, TUTORIAL, WRITTEN, Reader, blocks, help_of, repository  # noqa: E402
+from page_example import README, ROOT, TUTORIAL, WRITTEN, Reader, blocks, commands, help_of, repository  # noqa: E402
 
 WORDS = (
     "study", "experiment", "task", "recipe", "setting", "seed", "replica", "fleet", "snapshot", "trace", "solution",
@@ -25,8 +25,7 @@ WORDS = (
 )  # fmt: skip
 MOST_WORDS, MOST_LINES = 8, 90
 HOW_TO = ROOT / "docs" / "how-to"
-NAMED = r"(?:^|`) *(?:imprint|make) [a-z][^`\n]*"
-EVERY = [(page, block) for page in WRITTEN for block in blocks(page)]
+EVERY = [block for page in WRITTEN for block in blocks(page)]
 
 
 def plural(word):
@@ -81,34 +80,31 @@ def test_the_page_of_words_has_them_all():
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
 def test_every_command_that_is_named_exists(page):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
-    for line in re.findall(NAMED, page.read_text(), re.M):
-        program, name = line.strip("` ").split()[:2]
+    for line in commands(page):
+        program, name = line.split()[:2]
         if program == "make":
-            assert name.rstrip(".,:;") in targets, f"{page}: {line.strip()}"
-        elif name in ("profile", "new") and name not in cli.COMMANDS:
-            continue
-        elif name != "findings`":
-            assert name in cli.COMMANDS, f"{page}: {line.strip()}"
+            assert name in targets, f"{page}: {line}"
+        elif name not in ("profile", "new"):
+            assert name in cli.COMMANDS, f"{page}: {line}"
 
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_option_that_is_named_exists(command):
     said = help_of(command)
-    for page in WRITTEN:
-        for line in re.findall(rf"\bimprint {command}\b([^`\n]*)", page.read_text()):
-            for option in re.findall(r"--[a-z][a-z-]+", line.partition(" -- ")[0]):
-                assert option in said, f"{page}: imprint {command}{line}"
+    named = [line for page in WRITTEN for line in commands(page) if line.startswith(f"imprint {command}")]
+    for line in named:
+        for option in re.findall(r" (--[a-z][a-z-]+)", line.partition(" -- ")[0]):
+            assert option in said, line
 
 
-@pytest.mark.parametrize(
-    ("page", "block"), EVERY, ids=lambda part: getattr(part, "name", getattr(part, "language", ""))
-)
-def test_every_snippet_can_be_read(page, block):
+@pytest.mark.parametrize("block", EVERY, ids=lambda block: f"{block.page.name}-{block.language}")
+def test_every_snippet_can_be_read(block):
+    page = block.page
     if block.language == "python":
         compile(block.text, str(page), "exec")
     elif block.language == "yaml":
         assert isinstance(yaml.safe_load(block.text), dict)
-    else:
+    elif block.language != "text":
         assert block.language == "sh", f"{page}: a block in {block.language!r}; sh, python and yaml are tested"
         assert page in (README, TUTORIAL), f"{page}: its shell blocks are followed by no test; indent them"
 
