@@ -7,16 +7,18 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install study plan findings check test test-faults test-slurm lock
+.PHONY: help install study plan findings check test test-faults test-slurm docs schemas lock
 
 help:
 	@echo "make study [STUDY=core]  run a study, print the path of its report (ONLY=forgetting: one experiment of it)"
-	@echo "     [PROFILE=slurm]     where its jobs run, docs/cluster.md"
+	@echo "     [PROFILE=slurm]     where its jobs run, docs/how-to/cluster.md"
 	@echo "make test                run the test suite"
 	@echo "make test-faults         disturb a study in every way, see that it recovers (FAULTS=30 FAULTS_SEED=7: some cases)"
 	@echo "make test-slurm          run the quick study through the Slurm of this machine, disturb it, compare"
 	@echo "make plan  [STUDY=core]  show what would run, and why"
 	@echo "make findings STUDY=core put the pages of its experiments into docs/findings"
+	@echo "make docs                build the site from docs/, with warnings as errors"
+	@echo "make schemas             write the JSON schemas of the study's files, for editors"
 	@echo "make check               what every commit must pass, in 4 minutes on 2 cores"
 	@echo "make lock                write the pins from this environment"
 
@@ -59,6 +61,13 @@ test-faults: install
 
 test-slurm: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" SLURM=required STUDY=$(STUDY) $(BIN)/python -m pytest -q tests/slurm
+
+docs: install
+	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build
+	@echo "$(CURDIR)/docs/_build/index.html"
+
+schemas: install
+	$(BIN)/python -m imprint.json_schemas
 
 lock: install
 	$(BIN)/python tools/lock.py

@@ -53,8 +53,11 @@ class Update(Strict):
     """One update: an optimizer class, its fixed hyper-parameters and what it sees."""
 
     update: str
+    """A file of ``recipes/update``, or ``package.module:Class`` of a ``torch.optim.Optimizer``."""
     hyper: dict = {}
+    """Hyper-parameters that are fixed, by the names of the constructor."""
     sees: Literal["elements", "matrices", "network"] = "network"
+    """What one call of it works on: each number alone, each matrix alone, or the network of a replica."""
 
     @field_validator("hyper")
     @classmethod
@@ -66,16 +69,27 @@ class Recipe(Update):
     """How weights are updated: an update with the other parts, the iterate that is delivered, and the search space."""
 
     says: str = ""
+    """What it is, in a sentence for the report."""
     source: str = ""
+    """The paper it comes from, a key of ``references.bib``."""
     rest: Update | None = None
+    """The update of what is not a matrix, where ``sees`` is ``matrices``."""
     gradient: dict | None = None
+    """How the gradient is found: a file of ``recipes/gradient`` with options; backpropagation if left out."""
     perturbation: dict | None = None
+    """Where the gradient is taken: a file of ``recipes/perturbation`` with options."""
     decay: dict | None = None
+    """How weights shrink: a file of ``recipes/decay`` with options."""
     averaging: dict | None = None
+    """How iterates are averaged: a file of ``recipes/averaging`` with options."""
     parametrization: dict | None = None
+    """Of what the weights are a function: a file of ``recipes/parametrization`` with options."""
     schedule: dict | None = None
+    """How the rate goes over the steps: a file of ``recipes/schedule`` with options; constant if left out."""
     deliver: Literal["last", "average", "evaluated"] | None = None
+    """Which iterate is the solution; needed where there are two."""
     search: dict[str, list[Positive]] | None = None
+    """The hyper-parameter that is tuned, with the ends of its range: ``{lr: [0.001, 1.0]}``, a logarithmic grid."""
 
     @field_validator(*KINDS)
     @classmethod
@@ -107,11 +121,17 @@ class TaskSpec(BaseModel):
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
     name: str
+    """A file of ``src/imprint/tasks``."""
     model: dict
+    """``name`` and options of a file of ``src/imprint/models``."""
     batch_size: Count | Literal["full"]
+    """Examples per step, or all of them."""
     precision: Literal["float32", "float64"] = "float32"
+    """The number format of weights and data."""
     block: Count | None = None
+    """How many replicas are computed at once, at most; it changes no result."""
     order: Annotated[int, Field(ge=0)] | None = None
+    """The seed of the order of the examples, for all replicas."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "TaskSpec":
@@ -129,7 +149,9 @@ class Length(Strict):
     """A length of training, in epochs or in steps."""
 
     epochs: Count | None = None
+    """Passes over the training data."""
     steps: Count | None = None
+    """Updates of the weights."""
 
     @model_validator(mode="after")
     def _one(self) -> "Length":
@@ -142,9 +164,13 @@ class Stop(Strict):
     """When a task of the sequence ends: after a length, or at a training loss."""
 
     epochs: Count | None = None
+    """Train for so many passes over the data."""
     steps: Count | None = None
+    """Train for so many updates."""
     train_loss: Positive | None = None
+    """Train until the loss on all training data is at most this, at two evaluations in a row."""
     at_most: Length | None = None
+    """The length after which training ends all the same."""
 
     @model_validator(mode="after")
     def _one(self) -> "Stop":
@@ -162,10 +188,15 @@ class SnapshotRule(Strict):
     """
 
     step: Count | None = None
+    """After so many updates."""
     passes: Positive | None = None
+    """At the first evaluation after so many forward-backward passes."""
     train_loss: Positive | None = None
+    """Where the loss on all training data is at most this."""
     validation_loss: Positive | None = None
+    """Where the loss on validation data is at most this."""
     validation_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Where the accuracy on validation data is at least this."""
 
     @model_validator(mode="after")
     def _one(self) -> "SnapshotRule":
@@ -180,9 +211,13 @@ class Search(Strict):
     """The tuning budget, the same for every recipe that has a search space; its solutions may be probed too."""
 
     settings: Annotated[int, Field(ge=3)]
+    """Points of the grid, at least three."""
     seeds: Count = 2
+    """Tuning seeds per point, other than those of the evaluation."""
     extend: Annotated[int, Field(ge=0, le=4)] = 2
+    """So many points may be added beyond each end, and so many between two."""
     probes: Literal["all"] | Annotated[list[str], Field(min_length=1)] | None = None
+    """Probes that measure the solutions of the search too."""
 
 
 Choice = Literal["below", "above", "default", "half_batch", "double_batch", "no_decay"]
@@ -199,8 +234,11 @@ class Multiverse(Strict):
     """
 
     seeds: Count = 5
+    """Tuning seeds per choice."""
     choices: Annotated[list[Choice], Field(min_length=1)] = list(get_args(Choice))
+    """The choices of another analyst."""
     claims: list[Name] | None = None
+    """The contrasts that are judged again; all if left out."""
 
     @field_validator("choices", "claims")
     @classmethod
@@ -218,7 +256,9 @@ class Followed(Strict):
     """The measure that another is said to follow from recipe to recipe."""
 
     measure: Measure
+    """``probe.measure``."""
     where: dict[str, str | int] = {}
+    """Labels on its further dimensions."""
 
 
 class Claim(Strict):
@@ -229,19 +269,33 @@ class Claim(Strict):
     """
 
     says: str
+    """The statement, in a sentence."""
     source: str
+    """Who says so."""
     measure: Measure
+    """What is judged: ``probe.measure``."""
     expect: dict[str, float | list[float]]
+    """One of ``greater_by``, ``less_by``, ``equal_within`` (of a difference), ``at_most``, ``at_least``, ``within``."""
     kind: Literal["claim", "control"] = "claim"
+    """A control is about the instrument: its answer is known."""
     where: dict[str, str | int] = {}
+    """Labels on further dimensions of the measure: ``{layer: layers.1.weight}``."""
     contrast: list[str | list[str]] | None = None
+    """Two recipes, or two lists of them, whose difference is judged."""
     recipe: str | list[str] | None = None
+    """The recipe whose value is judged; a list, or ``all``, judges each."""
     follows: Literal["order"] | Followed | list[Followed] | None = None
+    """The measure, or the order of the recipes, with which the rank correlation over recipes is judged."""
     between: list[str] | None = None
+    """Two tasks of the experiment, whose difference is judged for each recipe."""
     relative: bool = False
+    """Judge the ratio minus one in place of the difference."""
     at: dict[str, str] | list[dict[str, str]] = {}
+    """The comparison mode, ``{stop: , select: , snapshot: }``, or several; left out is the first declared, and the end."""
     requires: dict[str, dict[Literal["at_least", "at_most"], float]] = {}
+    """Preconditions: ``{probe.measure: {at_least: 0.9}}``; where one fails the claim is untested."""
     sd: Positive | None = None
+    """The standard deviation over seeds that a pilot found."""
 
     @property
     def modes(self) -> list[dict[str, str]]:
@@ -315,23 +369,41 @@ class Experiment(Strict):
     """A question with its task, recipes, probes and claims: a preregistration."""
 
     title: str
+    """The question in a few words, the heading of its page."""
     question: str
+    """The question in full."""
     task: TaskSpec
+    """What is learned, by which network."""
     recipes: list[str]
+    """Names of ``recipes.yaml``."""
     stop: Annotated[dict[Name, Stop], Field(min_length=1)]
+    """When training ends, by name; every recipe is trained once under each."""
     seeds: Seeds
+    """Seeds of the evaluation in blocks: ``["0-7", "8-15"]``; a block is a unit of work."""
     evaluate_every: Count
+    """Steps between two evaluations on all data."""
     probes: list[str] | dict[str, dict]
+    """What is measured: names, or names with options."""
     claims: dict[Name, Claim]
+    """What is expected, by name, with the margin that matters."""
     sources: list[str] = []
+    """Keys of ``references.bib``."""
     search: Search | None = None
+    """The budget of the tuning."""
     select: dict[Name, dict[str, float | str]] = {}
+    """Which point of the search is evaluated, by name: ``{best: {validation_loss: min}}``."""
     snapshots: dict[Name, SnapshotRule] = {}
+    """Places of the trajectory beside its ends where weights are kept, by name."""
     keep: list[Literal["update", "optimizer_state"]] = []
+    """What a snapshot keeps beside the weights."""
     deviations: list[str] = []
+    """How the protocol differs from the published one."""
     figure: str | None = None
+    """The figure that opens the page of the experiment."""
     multiverse: Multiverse | None = None
+    """Judge the contrasts again under the choices of other analysts."""
     open: bool = True
+    """Whether recipes of ``config.yaml`` and of a profile join it."""
 
     @field_validator("snapshots", mode="before")
     @classmethod
@@ -379,11 +451,17 @@ class Calibration(Strict):
     """
 
     task: TaskSpec
+    """What is learned, by which network."""
     recipe: str
+    """The one recipe, at a fixed rate."""
     stop: Stop
+    """When training ends."""
     evaluate_every: Count
+    """Steps between two evaluations on all data."""
     seeds: Seeds
+    """At least 64, in blocks; the first block is trained twice."""
     measures: Annotated[list[Measure], Field(min_length=1)]
+    """What is judged: ``probe.measure``."""
 
     @model_validator(mode="after")
     def _enough(self) -> "Calibration":
@@ -419,27 +497,39 @@ class Needs(Strict):
     """
 
     mem_mb: int | None = Field(default=None, gt=0)
+    """Memory in MB."""
     runtime: int | None = Field(default=None, gt=0)
+    """Time in minutes."""
 
 
 class StudyEntry(Strict):
     """An entry of ``studies`` in ``config.yaml``; a ``pilot`` may have too few seeds for any verdict."""
 
     tier: str
+    """Which ``tiers`` of the experiments are laid over them."""
     experiments: Literal["all"] | list[str] = "all"
+    """Names of files of ``experiments/``, or all of them."""
     pilot: bool = False
+    """A trial: it may have too few seeds for any verdict."""
     resources: dict[str, Needs] = {}
+    """What the jobs of a stage ask of a scheduler."""
 
 
 class Config(Strict):
-    """``config.yaml``."""
+    """What is studied, where it runs, and which recipes join."""
 
     study: str
+    """The entry of ``studies`` that runs where none is named."""
     studies: dict[Name, StudyEntry]
+    """Studies by name."""
     recipes: list[str] = []
+    """Recipes that join every experiment that is open to new ones."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where fleets are trained and probed; part of what a result is named by."""
     allow: list[Literal["tf32", "bfloat16"]] = []
+    """Shortened number formats that training may use."""
     calibration: Calibration | None = None
+    """The replicas from which it is learned how far the verdicts can be trusted."""
 
 
 class Study(Strict):
