@@ -3,17 +3,13 @@
 import sys
 from pathlib import Path
 
-import imprint
-
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "imprint"
 author = "The imprint authors"
 copyright = author
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "generated"]
-exclude_patterns = ["_build", "_todo_*"]
-if not hasattr(imprint, "open"):
-    exclude_patterns.append("reference/open.rst")
+exclude_patterns = ["_build"]
 
 html_theme = "furo"
 html_title = "imprint"

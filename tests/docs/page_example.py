@@ -42,14 +42,6 @@ class Block:
         """The command lines of a shell block, without comments."""
         return [line for line in (line.partition(" #")[0].strip() for line in self.text.splitlines()) if line]
 
-    @property
-    def absent(self) -> str:
-        """What the block needs and the program does not have yet; empty if all is there."""
-        wanted = re.findall(r"^imprint (\w+)", self.text, re.M) if self.language == "sh" else []
-        missing = [f"imprint {name}" for name in wanted if name not in cli.COMMANDS]
-        missing += ["imprint.open"] if "imprint.open(" in self.text and not hasattr(imprint, "open") else []
-        return ", ".join(missing)
-
 
 def commands(page: Path) -> list[str]:
     """Return the commands of the project that a page names, in blocks of either kind and in its text."""
@@ -85,20 +77,16 @@ class Reader:
         self.place = folder.with_suffix(".pwd")
         self.said = ""
 
-    def does(self, page: Path) -> list[str]:
-        """Follow a page to its end; return what of it the program does not have yet."""
-        absent = []
+    def does(self, page: Path) -> None:
+        """Follow a page to its end."""
         for block in blocks(page):
-            if block.absent:
-                absent.append(block.absent)
-            elif block.file:
+            if block.file:
                 (self.folder / block.file).write_text(block.text)
             elif block.language == "python":
                 self._run([sys.executable, "-c", block.text])
             else:
                 for line in block.commands:
                     self._shell(line)
-        return absent
 
     def _shell(self, line: str) -> None:
         line = line.replace(HERE, str(self.repository))

@@ -84,7 +84,7 @@ def test_every_command_that_is_named_exists(page):
         program, name = line.split()[:2]
         if program == "make":
             assert name in targets, f"{page}: {line}"
-        elif name not in ("profile", "new"):
+        else:
             assert name in cli.COMMANDS, f"{page}: {line}"
 
 
@@ -187,13 +187,11 @@ def test_the_plan_of_readme_and_tutorial(cloned, monkeypatch, capsys):
 def test_readme_and_tutorial_can_be_followed(cloned, tmp_path):
     """A reader does what README says; another, with the results of the first, what the tutorial says."""
     first = Reader(tmp_path / "first", cloned)
-    absent = first.does(README)
+    first.does(README)
     results = first.folder / "results"
     assert (results / "quick" / "report.html").is_file() and "results/quick/report.html" in first.said
     second = Reader(tmp_path / "second", cloned, results)
-    absent += second.does(TUTORIAL)
-    if absent:
-        pytest.skip(f"not there yet: {', '.join(dict.fromkeys(absent))}")
+    second.does(TUTORIAL)
     for reader in (first, second):
         assert (reader.folder / "results" / "profile_my_optimizer" / "profile.html").is_file()
         assert "profile_my_optimizer/profile.html" in reader.said

@@ -62,9 +62,6 @@ def pages(site):
 def test_every_page_that_is_written_is_there(site):
     sources = [file for kind in ("md", "rst") for file in DOCS.rglob(f"*.{kind}")]
     wanted = {file.relative_to(DOCS).with_suffix(".html") for file in sources if not file.stem.startswith("_")}
-    import imprint
-
-    wanted -= set() if hasattr(imprint, "open") else {Path("reference/open.html")}
     assert wanted <= {file.relative_to(site) for file in pages(site)}
 
 
