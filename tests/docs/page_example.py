@@ -8,9 +8,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import imprint
-from imprint import cli
-
 ROOT = Path(__file__).parents[2]
 STUDY = Path(__file__).parent / "study"
 BIN = Path(sys.executable).parent
