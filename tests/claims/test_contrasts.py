@@ -45,7 +45,7 @@ def test_a_relative_margin_makes_the_difference_relative(toy):
 
 
 def test_all_measures_are_one_family(toy):
-    found = table(toy, x=EIGHT, y=-EIGHT, z=EIGHT - 1.0)
+    found = table(toy, x=EIGHT, y=-EIGHT, z=np.array([3.0, -1.0, 2.0, -2.0, 1.0, -3.0, 0.5, -0.7]))
     assert found["family"].tolist() == [3, 3, 3]
     assert found["p_adjusted"].tolist()[:2] == [2 / 256, 2 / 256]
     assert found["low"].iloc[0] < table(toy, x=EIGHT)["low"].iloc[0], "simultaneous intervals are wider"

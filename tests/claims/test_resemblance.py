@@ -46,9 +46,9 @@ def test_intervals_hold_the_mean_and_need_seeds():
 
 def test_units_do_not_matter():
     found = made(np.random.default_rng(2), [0.0, -1.0, 0.5])
-    other = Imprints(found.recipes, found.seeds, found.x_RNF * [1e6, 1.0, 1e-6, -2.0] + [0, 7, 0, 1], found.group_F)
+    other = Imprints(found.recipes, found.seeds, found.x_RNF * [1e6, 1.0, 1e-6, -2.0] - [0, 7, 0, 1], found.group_F)
     one, two = resemblance(found, "hers"), resemblance(other, "hers")
-    assert two.distance_K == pytest.approx(one.distance_K, rel=1e-8)  # 7 + 0.1 and 1e-6 cost 7 digits of 16
+    assert two.distance_K == pytest.approx(one.distance_K, rel=1e-8)  # what is added costs a digit or two of 16
 
 
 def test_what_is_above_zero_is_compared_by_factors():
