@@ -31,7 +31,7 @@ def row(found, recipe, measure="a.x"):
 
 
 def test_rows_are_those_of_claims_that_say_the_same():
-    values = {"a.x": (NOISE[0] + [[0], [2], [0.3]], PREFER), "b.y": (NOISE[1], PREFER)}
+    values = {"a.x": (NOISE[0] + [[0], [4], [0.3]], PREFER), "b.y": (NOISE[1], PREFER)}
     found = compared(values)
     claims = {
         f"{measure} {recipe}": {"measure": measure, "contrast": [recipe, "sgd"], "expect": {"greater_by": 0.0}}
