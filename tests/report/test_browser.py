@@ -195,6 +195,28 @@ def use(seen: Look) -> None:
     seen.page.wait_for_timeout(200)
 
 
+BROKEN = """<!doctype html><html lang="en"><body style="margin: 0; background: white; color: black">
+  <p id="wide" style="width: 500px">reaches over the edge</p>
+  <div style="overflow-x: auto"><p style="width: 500px">can be scrolled</p></div>
+  <p><span style="color: #777">4.48 on white</span> <span style="color: #767676">4.54</span></p>
+  <div style="background: rgb(0 0 0 / 0.5)"><span style="color: #777">1.1 on grey</span></div>
+  <p style="font-size: 24px; color: #888">3.54, but large</p> <p style="font-size: 10px">small</p>
+  <svg width="9" height="9"></svg> <svg width="9" height="9" aria-hidden="true"></svg>
+  <svg width="9" height="9"><title>named</title></svg> <svg width="9" height="9" aria-labelledby="nobody"></svg>
+  <img alt="named"> <select></select> <label>named <select></select></label> <a href="#">named</a> <button></button>
+</body></html>"""
+
+
+def test_what_is_wrong_is_found(browser):
+    page = browser.new_page(viewport={"width": PHONE, "height": 900})
+    page.set_content(BROKEN)
+    assert [part[:12] for part in page.evaluate(WIDE, False)] == ['<p id="wide"']
+    assert len(page.evaluate(WIDE, True)) == 3, "on paper nothing is scrolled: the box and what is in it"
+    assert page.evaluate(PALE) == ["4.48 on white: 4.48, 16 px", "1.1 on grey: 1.12, 16 px", "small: 21.00, 10 px"]
+    assert [part[:4] for part in page.evaluate(UNNAMED)] == ["<svg", "<svg", "<sel", "<but"]
+    page.close()
+
+
 @pytest.mark.parametrize("width", [PHONE, DESK])
 def test_nothing_is_said_on_the_console_and_nothing_is_fetched(look, width):
     seen = look(width)
