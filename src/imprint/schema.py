@@ -291,7 +291,7 @@ class Claim(Strict):
     relative: bool = False
     """Judge the ratio minus one in place of the difference."""
     at: dict[str, str] | list[dict[str, str]] = {}
-    """The comparison mode, ``{stop: , select: , snapshot: }``, or several; left out is the first declared, and the end."""
+    """The comparison mode, ``{stop: , select: , snapshot: }``, or several; left out is the first, and the end."""
     requires: dict[str, dict[Literal["at_least", "at_most"], float]] = {}
     """Preconditions: ``{probe.measure: {at_least: 0.9}}``; where one fails the claim is untested."""
     sd: Positive | None = None
