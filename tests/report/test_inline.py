@@ -63,6 +63,12 @@ def test_places_are_rounded(path, short):
     assert f'd="{short}"' in shown(f'<path d="{path}"/>')
 
 
+def test_a_factor_is_no_place():
+    assert 'transform="translate(1.25 2) scale(0.015625)"' in shown(
+        '<g transform="translate(1.25 2) scale(0.015625)"><path/></g>'
+    )
+
+
 def test_a_marker_is_drawn_finer_than_where_it_stands():
     found = shown('<defs><path id="m" d="M 0.123 0.456"/></defs><use xlink:href="#m" x="1.26"/>')
     assert 'd="M 0.12 0.46"' in found and 'x="1.3"' in found

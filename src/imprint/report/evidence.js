@@ -94,7 +94,7 @@ const evidence = (() => {
     if (!search || !search.at[stop]) return null;
     const own = search.of[stop]?.[measure];
     const curves = own ?? search.criterion[stop];
-    const hyper = search.hyper === "lr" ? "learning rate" : search.hyper;
+    const { hyper } = search;
     const values = [recipe, base].flatMap((name) => (search.at[stop][name] ?? []).flatMap((at, place) =>
       ((curves[name] ?? [])[place] ?? []).filter((value) => value !== null)
         .map((value) => ({ recipe: name, at, value, chosen: search.chosen[mode][name] === place }))));

@@ -145,7 +145,7 @@ def page(
         disagreements=disagreements(claims),
         commits=commits(claims),
         under=multiverse.grid(under),
-        parts=[{"task": task(part), "protocol": _protocol(part)} for part in parts],
+        parts=[{"task": task(part), "protocol": protocol.declared(part)} for part in parts],
         deviations=first.get("deviations", []),
         cost=cost(jobs),
         study=study.partition(".")[0],
@@ -156,10 +156,6 @@ def page(
 def task(part: dict) -> str:
     """Return which of an experiment's tasks a part is, empty for the only one."""
     return part["name"].partition(".")[2]
-
-
-def _protocol(part: dict) -> list[tuple[str, str]]:
-    return protocol.declared(part)
 
 
 def summary(claims: pd.DataFrame) -> str:

@@ -12,6 +12,7 @@ from imprint.figures.style import FAINT, INK
 GONE = {"metadata", "style", "title"}
 PLACED = ("d", "x", "y", "x1", "y1", "x2", "y2", "points", "transform", "width", "height")
 """Attributes with numbers in points."""
+FACTOR = re.compile(r"scale|matrix")
 DIGITS = 1
 """Decimals of a place; what is drawn once and used often, a marker, has one more."""
 NUMBER = re.compile(r"-?(?:\d*\.\d+(?:e-?\d+)?|\d+e-?\d+|0\b)")
@@ -102,7 +103,7 @@ def _shorten(element: Element, digits: int) -> None:
     """Round places, and leave turns by nothing out."""
     digits += element.tag == "defs"
     for name in PLACED:
-        if name in element.attrib:
+        if name in element.attrib and not FACTOR.search(element.get(name)):
             rounded = NUMBER.sub(lambda found: _rounded(found.group(), digits), element.get(name))
             element.set(name, " ".join(rounded.split()))
     if element.get("transform", "").startswith("rotate(0 "):
