@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fleet_example import gaussian_blobs  # noqa: E402
 
-from imprint import code_version, store  # noqa: E402
+from imprint import code_version, equivalent, store  # noqa: E402
 from imprint.identity import canonical  # noqa: E402
 from imprint.plan import LIBRARIES  # noqa: E402
 from imprint.recipes.names import modules  # noqa: E402
@@ -62,6 +62,12 @@ class Bench:
     def ran(result):
         """Return what a recipe job says about the recipe as it ran."""
         return json.loads(result.attrs["ran"])
+
+
+@pytest.fixture(autouse=True)
+def nothing_declared(monkeypatch, tmp_path):
+    """Code counts as itself, whatever the project in whose folder the tests run declares to be equivalent."""
+    monkeypatch.setattr(equivalent, "NAME", str(tmp_path / "equivalent.csv"))
 
 
 @pytest.fixture
