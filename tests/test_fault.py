@@ -1,5 +1,7 @@
 """What is said of an error that nobody foresaw."""
 
+import errno
+import os
 import resource
 
 import pytest
@@ -34,3 +36,13 @@ def test_memory_that_is_not_enough(monkeypatch, error, limit, words):
 
     assert of(call).startswith(f"out of memory{words} ({__file__}, line ")
     assert "raise the limit" in of(call)
+
+
+def test_a_disk_that_is_full():
+    """As where a line cannot be written to a log: the error names no file."""
+
+    def call():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    assert of(call).endswith("; free some space on its disk and run again")
+    assert "No space left on device" in of(call)

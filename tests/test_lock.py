@@ -46,6 +46,16 @@ def test_a_dead_owner_is_named_and_in_no_one_s_way(file, capsys):
     assert "died while making it; going on from there" in said
 
 
+def test_what_the_dead_left_is_cleared_and_what_the_living_hold_is_not(tmp_path):
+    files = [tmp_path / "train" / f"{name}.lock" for name in ("dead", "living")]
+    with holder(files[0]) as dead, holder(files[1]):
+        dead.kill()
+        dead.wait()
+        lock.clear(tmp_path)
+        assert not files[0].exists() and lock.is_held(files[1])
+    lock.clear(tmp_path / "no such folder")
+
+
 @pytest.mark.parametrize("end", ["finishes", "dies"])
 def test_a_living_owner_is_named_and_waited_for(file, capsys, end):
     with holder(file) as other:

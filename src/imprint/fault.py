@@ -4,6 +4,8 @@ import resource
 import sysconfig
 import traceback
 
+from imprint.errors import remedy
+
 INSTALLED = tuple(f"{sysconfig.get_path(name)}/" for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 NO_MEMORY = ("can't allocate memory", "out of memory", "Cannot allocate memory")
 
@@ -14,7 +16,8 @@ def told(error: Exception) -> str:
     place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
         return f"out of memory{_limit()}{place}; raise the limit (on a cluster mem_mb of the rule), or see to that file"
-    return f"{type(error).__name__}: {error}{place}; see to that file and run again"
+    fix = remedy(error) if isinstance(error, OSError) else "see to that file and run again"
+    return f"{type(error).__name__}: {error}{place}; {fix}"
 
 
 def _limit() -> str:

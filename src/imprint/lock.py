@@ -56,6 +56,14 @@ def is_held(file: Path) -> bool:
         return False
 
 
+def clear(folder: Path) -> None:
+    """Remove the locks in a folder that the dead have left."""
+    for file in folder.rglob("*.lock"):
+        with suppress(FileNotFoundError), open(file, "rb") as handle:
+            if _take(handle.fileno(), file, wait=False) and _is_at(handle.fileno(), file):
+                file.unlink()
+
+
 class Waited:
     """What a new owner of a lock should know: who died holding it, for whom it waited."""
 

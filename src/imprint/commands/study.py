@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from imprint import documents, runs, seal, supervise, warm
+from imprint import documents, lock, runs, seal, supervise, warm
 from imprint import plan as planning
 from imprint.errors import StudyError, nearest
 from imprint.plan import Plan
@@ -82,6 +82,7 @@ def preload(stages: Iterable[str]) -> tuple[str, ...]:
 def nothing() -> int:
     """Say that all is there, without Snakemake, which takes seconds to find the same; return the exit status."""
     with cleared(Path(".")):
+        lock.clear(Path("results/locks"))
         print(NOTHING_TO_DO, file=sys.stderr)
     return 0
 
