@@ -11,6 +11,8 @@ import xarray as xr
 
 from imprint import reader
 
+pytestmark = pytest.mark.slow
+
 FILES = sorted(Path(reader.__file__).parent.glob("[a-z]*.py"))
 RUNNER = {"optionflags": doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE}
 

@@ -32,11 +32,13 @@ def test_no_stage_depends_on_the_reader():
     assert "imprint" in found and not [module for module in found if module.startswith("imprint.reader")]
 
 
+@pytest.mark.slow
 def test_opening_reading_and_naming_import_no_torch(finished):
     script = f"import imprint; s = imprint.open({str(finished)!r}); s.atlas, s.claims, s.experiments, s.recipes"
     assert imported(script, "torch", "matplotlib", "scipy") == []
 
 
+@pytest.mark.slow
 def test_comparing_imports_no_torch(finished):
     assert imported(f"import imprint; imprint.open({str(finished)!r}).compare('muon', 'adam')", "torch") == []
 
@@ -47,14 +49,17 @@ def test_open_is_a_name_of_imprint():
         _ = imprint.opne
 
 
+@pytest.mark.slow
 def test_a_text_and_a_path_are_folders(finished):
     assert imprint.open(str(finished)).folder == imprint.open(finished).folder == finished
 
 
+@pytest.mark.slow
 def test_what_a_study_says_of_itself(study):
     assert repr(study) == "<study small: 3 experiments, 3 recipes>"
 
 
+@pytest.mark.slow
 def test_the_folder_of_several_studies_names_them(finished):
     with pytest.raises(
         ResultsError, match=r"results: holds the results of small; open one of them: '.*/results/small'"
@@ -62,6 +67,7 @@ def test_the_folder_of_several_studies_names_them(finished):
         imprint.open(finished.parent)
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_not_there_names_the_nearest(finished):
     with pytest.raises(ImprintError, match=r"results/smal: no such folder; did you mean 'small'\?"):
         imprint.open(finished.parent / "smal")
@@ -85,6 +91,7 @@ def test_an_index_of_something_else_is_refused(tmp_path):
         imprint.open(tmp_path)
 
 
+@pytest.mark.slow
 def test_copied_results_are_read_where_they_are(finished, tmp_path, monkeypatch):
     shutil.copytree(finished, tmp_path / "mine" / "small")
     shutil.copytree(finished.parent / "store", tmp_path / "mine" / "store")
@@ -96,6 +103,7 @@ def test_copied_results_are_read_where_they_are(finished, tmp_path, monkeypatch)
     assert all((one == other).all() for one, other in zip(module.parameters(), stored.parameters(), strict=True))
 
 
+@pytest.mark.slow
 def test_without_the_stores_all_but_networks_can_be_read(finished, tmp_path):
     shutil.copytree(finished, tmp_path / "small")
     alone = imprint.open(tmp_path / "small")

@@ -10,6 +10,8 @@ import imprint
 from imprint.reader.index import ResultsError
 from imprint.store import StoreError
 
+pytestmark = pytest.mark.slow
+
 
 def measured(study, experiment, recipe, seed, measure, snapshot="final", stop="steps"):
     """Return what the atlas holds of a replica at the setting that was chosen."""
