@@ -53,7 +53,7 @@ def test_its_products_are_a_page_and_the_atlas(project):
 
 def test_what_its_page_does_not_show_is_not_made(project):
     project.toy["search"]["probes"] = "all"
-    project.toy["multiverse"] = {"seeds": 2}
+    project.toy.update(multiverse={"seeds": 2}, seeds=["0-7"])
     project.config["calibration"] = {
         "task": project.toy["task"], "recipe": "plain", "stop": {"epochs": 1}, "evaluate_every": 5,
         "seeds": ["0-63"], "measures": ["performance.test_loss"],

@@ -14,7 +14,7 @@ from imprint.errors import ImprintError, StudyError
 from imprint.schema import Recipe
 from imprint.study import parse
 
-PACKAGE = str(Path(__file__).parent)
+OURS = ("<frozen ", str(Path(__file__).parent), importlib.__file__)
 DECADES = 1.5
 """Decades of a search space on either side of a default, as the spaces of recipes.yaml have them."""
 
@@ -114,7 +114,7 @@ def _there(module: str) -> bool:
 def told(error: BaseException) -> str:
     """Return the traceback of an error without the frames of the import system and of this package."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith(("<frozen ", PACKAGE))]
+    own = [frame for frame in frames if not frame.filename.startswith(OURS)]
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(own)] if own else []
     return "".join([*lines, *traceback.format_exception_only(error)]).rstrip()
 

@@ -83,7 +83,7 @@ def test_a_recipe_without_values_comes_last():
     found = made(np.random.default_rng(0), [0.0, 2.0, -1.0])
     found.x_RNF[0] = np.nan
     near = resemblance(found, "hers")
-    assert near.others == ["far", "near"] and np.isnan(near.distance_K[1])
+    assert near.others == ["far", "near"] and np.isnan(near.distance_K[1]) and near.nearest == ["far"]
 
 
 def test_experiments_together_have_what_all_have():

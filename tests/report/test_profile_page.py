@@ -105,7 +105,8 @@ def test_the_planted_order_comes_back(found):
     """The example's adamw has a shift of 0.9, adam one of 1.0, sgd none, muon 2.2."""
     others = found.best.others
     assert others[0] == "adam" and others.index("adam") < others.index("sgd") < others.index("muon")
-    assert (np.diff(found.best.distance_K) >= 0).all()
+    reached = found.best.distance_K[np.isfinite(found.best.distance_K)]
+    assert (np.diff(reached) >= 0).all() and len(reached) == 5, "shampoo did not reach the loss"
 
 
 def test_every_measure_is_on_the_page_once_per_mode(found, page):
@@ -128,7 +129,7 @@ def test_the_table_has_all_numbers(found, tmp_path):
     assert table["kind"].value_counts().to_dict() == {"contrast": len(found.contrasts), "resemblance": 6}
     near = table[table["kind"] == "resemblance"]
     assert near["other"].tolist() == found.best.others
-    assert near["estimate"].tolist() == pytest.approx(found.best.distance_K.tolist(), rel=1e-15)
+    assert near["estimate"].tolist() == pytest.approx(found.best.distance_K.tolist(), rel=1e-15, nan_ok=True)
 
 
 def test_costs_that_are_not_known_say_why(page):

@@ -61,7 +61,7 @@ class Resemblance:
     @property
     def nearest(self) -> list[str]:
         """The nearest recipe, and those that cannot be told to be farther away."""
-        return [name for name, p in zip(self.others, self.farther_K, strict=True) if not p <= 2 * ALPHA]
+        return [self.others[0], *(self.others[place] for place in np.flatnonzero(self.farther_K > 2 * ALPHA))]
 
 
 def imprints(atlas: xr.DataTree, experiment: dict, at: dict[str, str]) -> Imprints:
