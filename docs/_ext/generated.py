@@ -97,7 +97,7 @@ def configuration() -> Iterator[str]:
         yield from [*heading(name(FILES[kind])), *keys({**schema, "required": whole["required"]})]
         for key in [key for key in parts if key not in shown and not key.startswith(json_schemas.CHANGED)]:
             shown.add(key)
-            yield from [f".. _key-{key.lower()}:", *heading(key, "~"), *keys(parts[key])]
+            yield from ["", f".. _key-{key.lower()}:", *heading(key, "~"), *keys(parts[key])]
 
 
 def keys(part: dict) -> list[str]:
