@@ -255,8 +255,8 @@ def test_every_figure_offers_both_downloads_and_is_an_image_that_says_what_it_sh
 def test_claims_can_be_filtered_by_what_occurs_in_them(study, written):
     literature = study[1][study[1]["kind"] == "claim"]
     for name in ("optimizer", "probe", "verdict"):
-        assert re.search(rf'<label>{name}<select x-model="{name}"><option value="">any</option>', written)
-    found = dict(re.findall(r'<select x-model="(\w+)">(.*?)</select>', written))
+        assert f'<label for="filter-{name}">{name}</label><select id="filter-{name}" x-model="{name}">' in written
+    found = dict(re.findall(r'x-model="(\w+)"><option value="">any</option>(.*?)</select>', written))
     offered = {name: re.findall("<option>([^<]+)</option>", text) for name, text in found.items()}
     assert set(offered["verdict"]) == set(literature["verdict"])
     assert set(offered["probe"]) == {measure.partition(".")[0] for measure in literature["measure"]}
