@@ -7,6 +7,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from imprint.claims import against
@@ -254,8 +255,8 @@ def test_every_figure_offers_both_downloads_and_is_an_image_that_says_what_it_sh
 def test_claims_can_be_filtered_by_what_occurs_in_them(study, written):
     literature = study[1][study[1]["kind"] == "claim"]
     for name in ("optimizer", "probe", "verdict"):
-        assert re.search(rf'<label>{name}<select x-model="{name}"><option value="">any</option>', written)
-    found = dict(re.findall(r'<select x-model="(\w+)">(.*?)</select>', written))
+        assert f'<label for="filter-{name}">{name}</label><select id="filter-{name}" x-model="{name}">' in written
+    found = dict(re.findall(r'x-model="(\w+)"><option value="">any</option>(.*?)</select>', written))
     offered = {name: re.findall("<option>([^<]+)</option>", text) for name, text in found.items()}
     assert set(offered["verdict"]) == set(literature["verdict"])
     assert set(offered["probe"]) == {measure.partition(".")[0] for measure in literature["measure"]}
@@ -279,6 +280,14 @@ def test_effects_are_drawn_on_one_axis_with_zone_and_margin(study, written):
     for says, inside in drawn:
         assert re.fullmatch(r"−?[\d.e+−]+", says), says
         assert 'class="zone"' in inside and inside.count('class="edge"') == 2
+
+
+def test_a_claim_that_was_not_tested_is_drawn_without_an_interval(study, figures, tmp_path):
+    claims = study[1].copy()
+    claims.loc[claims.index[claims["kind"] == "claim"][0], ["verdict", "low", "high"]] = ["untested", np.nan, np.nan]
+    text = again(study, figures, tmp_path / "r.html", claims)
+    (drawn,) = re.findall(r'<svg class="strip untested"[^>]*>(.*?)</svg>', text)
+    assert 'class="bar"' not in drawn and "◇" in drawn
 
 
 def test_the_atlas_names_reference_family_and_correction(study, written):

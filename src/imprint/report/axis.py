@@ -49,7 +49,10 @@ class Axis:
         if not math.isfinite(at):
             return None
         zone = (-1.0, 1.0) if expected(row["expect"])[0] in SYMMETRIC else (0.0, self.reach)
-        found = {"at": self.place(at), "zone": [self.place(end) for end in zone], "says": f"{at:.2g}".replace("-", "−")}
-        if math.isfinite(low) and math.isfinite(high):
-            found["interval"] = [self.place(low), self.place(high)]
-        return found
+        tested = math.isfinite(low) and math.isfinite(high)
+        return {
+            "at": self.place(at),
+            "says": f"{at:.2g}".replace("-", "−"),
+            "zone": [self.place(end) for end in zone],
+            "interval": [self.place(low), self.place(high)] if tested else [],
+        }
