@@ -37,7 +37,7 @@ def checkout(tmp_path_factory) -> Project:
     return project
 
 
-def tested(project: Project, *arguments: str) -> int:
+def passing(project: Project, *arguments: str) -> int:
     """Run tests in the project; return how many passed, which is all of them."""
     done = project.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)
     assert done.returncode == 0 and not re.search("failed|skipped|error", done.stdout.splitlines()[-1]), done.stdout
@@ -48,7 +48,7 @@ def tested(project: Project, *arguments: str) -> int:
 @pytest.mark.parametrize("kind", WRITTEN)
 def test_what_is_written_passes_its_test_and_the_linters(checkout, kind):
     assert re.findall(r"^wrote (.+)$", checkout.said[kind], re.M) == list(WRITTEN[kind])
-    assert tested(checkout, WRITTEN[kind][1]) >= 2
+    assert passing(checkout, WRITTEN[kind][1]) >= 2
     code = [file for file in WRITTEN[kind] if file.endswith(".py")]
     for check in (["check"], ["format", "--check"]):
         done = checkout.run(sys.executable, "-m", "ruff", *check, *code)
@@ -61,12 +61,12 @@ def test_the_command_that_is_told_runs_what_every_one_of_its_kind_promises(check
     (told,) = re.findall(
         rf"^python -m pytest (tests/{kind}s/test_conformance.py -k {NAME}) ", checkout.said[kind], re.M
     )
-    assert tested(checkout, *told.split()) >= 8
+    assert passing(checkout, *told.split()) >= 8
 
 
 @pytest.mark.slow
 def test_the_examples_in_a_probe_are_right(checkout):
-    assert tested(checkout, "--doctest-modules", WRITTEN["probe"][0]) == 1
+    assert passing(checkout, "--doctest-modules", WRITTEN["probe"][0]) == 1
 
 
 @pytest.mark.slow
