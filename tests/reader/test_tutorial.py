@@ -12,7 +12,7 @@ from traitlets.config import Config
 import imprint
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "tutorial.ipynb"
-LIMIT = 120  # seconds for one cell; the longest takes 5, for importing torch
+LIMIT = 120  # seconds for one cell, or for the kernel to start; the longest cell takes 5, for importing torch
 
 
 @pytest.fixture
@@ -43,7 +43,8 @@ def executed(notebook, finished, tmp_path, tmp_path_factory, monkeypatch):
         timeout=LIMIT,
         kernel_name="python3",
         resources={"metadata": {"path": str(NOTEBOOK.parent)}},
-        config=Config({"KernelManager": {"transport": "ipc"}}),
+        startup_timeout=LIMIT,
+        config=Config({"KernelManager": {"transport": "ipc", "ip": str(runtime / "kernel")}}),
     )
     before = set(psutil.Process().children(recursive=True))
     client.execute()
