@@ -43,7 +43,7 @@ task:
   limit: 200
   model: {{name: mlp, hidden: [{width}]}}
   batch_size: 50
-recipes: [sgd, adam, momentum]
+recipes: {recipes}
 search: {{settings: 3, seeds: 1, extend: 0}}
 select:
   best: {{validation_loss: min}}
@@ -54,8 +54,8 @@ seeds: ["0-4"]
 probes: {probes}
 claims: {{}}
 """
-LENGTH = "steps: {epochs: 8}\nsnapshots:\n  matched_loss: {train_loss: 1.5}"
-TO_LOSS = "loss: {train_loss: 1.5, at_most: {epochs: 8}}"
+LENGTH = "steps: {epochs: 12}\nsnapshots:\n  matched_loss: {train_loss: 2.1}"
+TO_LOSS = "loss: {train_loss: 2.1, at_most: {epochs: 12}}"
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +77,9 @@ def made(shared, hers):
     project = shared
     for file in ("images", "lines"):
         (project / f"experiments/{file}.yaml").unlink()
-    digits = EXPERIMENT.format(width=8, stop=LENGTH, probes="[performance, sparsity]")
+    digits = EXPERIMENT.format(width=8, stop=LENGTH, recipes="[sgd, adam, momentum]", probes="[performance, sparsity]")
     (project / "experiments/digits.yaml").write_text(digits)
-    also = EXPERIMENT.format(width=6, stop=TO_LOSS, probes="[sparsity]")
+    also = EXPERIMENT.format(width=6, stop=TO_LOSS, recipes="[sgd, momentum]", probes="[sparsity]")
     (project / "experiments/also.yaml").write_text(also)
     return project, profile(project, hers, "her_optimizer:MyOptimizer", "--lr", "0.05..1")
 
