@@ -24,6 +24,7 @@ from workflow.conftest import finished  # noqa: E402, F401 - a fixture
 pytestmark = pytest.mark.slow
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+LIMIT = 120  # seconds for one step of the browser, on a machine that has much else to do
 PHONE, DESK = 400, 1600
 PAPER = 718  # px: A4, 210 mm at 96 px an inch, less margins of 10 mm
 DRAWN = [
@@ -100,6 +101,7 @@ class Look:
     def __init__(self, browser: Browser, report: Path, width: int, how: dict):
         self.report, self.said, self.asked = report, [], []
         self.context = browser.new_context(viewport={"width": width, "height": 900}, offline=True, **how)
+        self.context.set_default_timeout(1000 * LIMIT)
         self.page: Page = self.context.new_page()
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.said.append(f"uncaught: {error}"))
@@ -160,7 +162,7 @@ def example(study, tmp_path_factory) -> Path:
     return folder / "report.html"
 
 
-@pytest.fixture(scope="module", params=["REPORT"] if "REPORT" in os.environ else ["finished", "example"])
+@pytest.fixture(scope="module", params=["REPORT"] if os.environ.get("REPORT") else ["finished", "example"])
 def report(request) -> Path:
     """The page to look at."""
     if request.param == "REPORT":
