@@ -31,7 +31,7 @@ class MyOptimizer(torch.optim.Optimizer):
 
 
 class Fails(MyOptimizer):
-    fails_at = 12
+    fails_at = 6
 """
 EXPERIMENT = """
 title: What does it leave?

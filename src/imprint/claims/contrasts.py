@@ -47,7 +47,7 @@ def matched(experiment: dict) -> list[Matched]:
 
     >>> found = matched({"stop": {"steps": {"epochs": 5}}, "snapshots": {"low": {"train_loss": 0.1}}})
     >>> [(each.what, each.at["snapshot"], each.rule) for each in found]
-    [('loss', 'low', 'training loss 0.1'), ('passes', 'final', 'epochs 5')]
+    [('loss', 'low', '0.1'), ('passes', 'final', 'after 5 epochs')]
     """
     found, stops, snapshots = [], experiment["stop"], experiment.get("snapshots") or {}
     first = next(iter(stops))
@@ -56,17 +56,17 @@ def matched(experiment: dict) -> list[Matched]:
     at_passes = [name for name, rule in snapshots.items() if "passes" in rule]
     low = settings.matched_loss(snapshots)
     if at_loss:
-        rule = f"training loss {stops[at_loss[0]]['train_loss']:g}"
+        rule = f"{stops[at_loss[0]]['train_loss']:g}"
         found.append(Matched("loss", {"stop": at_loss[0], "snapshot": "final"}, rule))
     elif low:
-        rule = f"training loss {snapshots[low]['train_loss']:g}"
+        rule = f"{snapshots[low]['train_loss']:g}"
         found.append(Matched("loss", {"stop": first, "snapshot": low}, rule))
     if at_passes:
-        rule = f"passes {snapshots[at_passes[-1]]['passes']:g}"
+        rule = f"{snapshots[at_passes[-1]]['passes']:g}"
         found.append(Matched("passes", {"stop": first, "snapshot": at_passes[-1]}, rule))
     elif of_length:
         ((unit, number),) = stops[of_length[0]].items()
-        found.append(Matched("passes", {"stop": of_length[0], "snapshot": "final"}, f"{unit} {number}"))
+        found.append(Matched("passes", {"stop": of_length[0], "snapshot": "final"}, f"after {number} {unit}"))
     return found
 
 

@@ -10,29 +10,30 @@ from matplotlib.figure import Figure
 from imprint.claims.resemblance import Resemblance
 from imprint.figures import frames, style
 
-WIDTH = 6.2  # inches; readable on a phone
+WIDTH = 4.8  # inches; readable on a phone
 LOOK = {"clip_on": False, "zorder": 3}
 
 
 @style.styled
 def distances(found: Resemblance, recipe: str) -> Figure:
     """Distance of each known recipe from hers, the nearest on top, with its interval."""
-    drawing = style.figure(WIDTH, 0.9 + 0.27 * len(found.others))
+    drawing = style.figure(WIDTH, 1.1 + 0.27 * len(found.others))
     ax = drawing.subplots()
-    low_K, high_K = (np.where(np.isfinite(end_K), end_K, found.distance_K) for end_K in (found.low_K, found.high_K))
+    told_K = np.isfinite(found.high_K)
+    low_K, high_K = (np.where(told_K, end_K, found.distance_K) for end_K in (found.low_K, found.high_K))
     for row, name in enumerate(found.others):
         colour, marker = style.recipe(name)
         ax.hlines(row, low_K[row], high_K[row], color=colour, linewidth=1.8)
         ax.plot(found.distance_K[row], row, marker=marker, color=colour, markersize=6, **LOOK)
-    for value, words, line in ((found.own, "own seeds", ":"), (found.typical, "known ones", "--")):
+    for value, words, line in ((found.own, "own runs, other seeds", ":"), (found.typical, "two known ones", "--")):
         if np.isfinite(value):
-            ax.axvline(value, color=style.INK, linestyle=line, linewidth=1)
-            place = {"xy": (value, 1), "xycoords": ax.get_xaxis_transform(), "textcoords": "offset points"}
-            ax.annotate(words, xytext=(0, 3), ha="center", va="bottom", fontsize=7.5, **place)
+            ax.axvline(value, color=style.INK, linestyle=line, linewidth=1, label=words)
     ax.set_yticks(range(len(found.others)), found.others)
     ax.set(ylim=(len(found.others) - 0.5, -0.6), xlabel=f"distance from {recipe} [deviations over known runs]")
     ax.set_xlim(left=0)
     ax.grid(axis="x")
+    if ax.get_legend_handles_labels()[0]:
+        drawing.legend(loc="outside upper left", ncols=2)
     return drawing
 
 
@@ -61,7 +62,7 @@ def tuning(table: pd.DataFrame, recipe: str, references: list[str], axes: tuple[
         style.log_ticks(ax.yaxis)
     ax.set(xlabel=axes[0], ylabel=axes[1])
     ax.grid()
-    drawing.legend(loc="outside upper left", ncols=4)
+    drawing.legend(loc="outside upper left", ncols=3)
     return drawing
 
 
