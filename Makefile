@@ -7,7 +7,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install study plan findings check test test-faults test-slurm docs schemas lock
+.PHONY: help install study plan findings lint check test test-faults test-slurm docs schemas lock
 
 help:
 	@echo "make study [STUDY=core]  run a study, print the path of its report (ONLY=forgetting: one experiment of it)"
@@ -42,12 +42,14 @@ plan: install
 findings: install
 	@$(BIN)/imprint findings $(STUDY)$(if $(ONLY),.$(ONLY))
 
-check: install
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --dry-run --quiet all
+
+check: lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m "not slow and not mnist" -n 2
 
 test: install
