@@ -7,6 +7,7 @@ and in each case the unit, the moment and the way of running; it is printed.
 import fcntl
 import os
 import random
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -51,7 +52,7 @@ def undisturbed(tmp_path_factory) -> Project:
         fcntl.flock(held, fcntl.LOCK_EX)
         if not said.exists():
             said.write_text(copied(folder, STUDY).imprint("study").stdout)
-    assert "report: " in said.read_text(), said.read_text()
+    assert re.search(r"^report: /", said.read_text(), re.M), said.read_text()
     return Project(folder)
 
 

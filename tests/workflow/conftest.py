@@ -167,7 +167,7 @@ def finished(tmp_path_factory) -> Project:
             project = copied(folder)
             said.write_text(project.imprint("study").stdout)
     project = Project(folder)
-    assert "report: " in said.read_text(), said.read_text()
+    assert re.search(r"^report: /", said.read_text(), re.M), said.read_text()
     return project
 
 
