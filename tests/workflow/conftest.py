@@ -34,8 +34,9 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The copy's sources come before those of the environment, and one thread each."""
+        """A person's: nothing of the running tests, the copy's sources first, one thread each."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("IMPRINT_", "PYTEST_"))}
+        kept.pop("CI", None)
         threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         paths = {"PATH": f"{BIN}{os.pathsep}{kept['PATH']}", "PYTHONPATH": str(self / "src")}
         return kept | threads | paths
