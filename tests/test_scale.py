@@ -15,6 +15,7 @@ import pytest
 from imprint import code_version, identity, plan, store
 from imprint.earlier import Earlier
 from imprint.forecast import forecast
+from imprint.outstanding import outstanding
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -93,7 +94,7 @@ def operations(made, folder):
     profile = cProfile.Profile()
     profile.enable()
     again = plan.build(folder)
-    plan.to_run(again, folder)
+    outstanding(again, folder)
     profile.disable()
     assert again.digest == made.digest
     return pstats.Stats(profile).total_calls
@@ -119,7 +120,7 @@ def test_a_store_is_opened_once_to_say_what_changed(planned, monkeypatch, publis
     if not published:
         (folder / "results/wide/index.csv").unlink()
     made = plan.build(folder)
-    missing = [unit for of_stage in plan.to_run(made, folder).values() for unit in of_stage]
+    missing = [unit for of_stage in outstanding(made, folder).values() for unit in of_stage]
     opened = counted(monkeypatch, store, "attributes")
     earlier = Earlier(made, missing, folder)
     total = forecast(missing, earlier, folder)

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 
 from imprint import lock
-from imprint import plan as planning
 from imprint.identity import Unit
+from imprint.outstanding import outstanding
 from imprint.plan import Plan
 from imprint.writer import lock_file
 
@@ -52,7 +52,7 @@ def states(plan: Plan, root: Path) -> States:
     """Return how far the units of a study are."""
     found = States(sum(len(units) for units in plan.units.values()))
     processes = writers()
-    for unit in (unit for units in planning.to_run(plan, root).values() for unit in units):
+    for unit in (unit for units in outstanding(plan, root).values() for unit in units):
         process = processes.get((root / unit.path).resolve())
         if process:
             found.running.append(Running(unit, process.pid, time.time() - process.create_time()))

@@ -3,7 +3,7 @@
 import functools
 import json
 import shlex
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from imprint.recipes.names import update_path
 from imprint.schema import TUNING, Experiment, Recipe, Study
 from imprint.study import load
 
-REPORT_FILES = tuple(f"report/{name}" for name in ("template.html", "style.css", "page.js", "evidence.js"))
-PROFILE_FILES = ("report/profile.html",)
+SHELL = ("report/shell.html", "report/shell.css")
+REPORT_FILES = (*SHELL, "report/report.html", "report/report.css", "report/page.js", "report/evidence.js")
+PROFILE_FILES = (*SHELL, "report/profile.html", "report/profile.css")
 PRODUCTS = ("gather", "claims", "multiverse", "figure", "report", "finding", "profile", "publish")
 BESIDE = {
     **dict.fromkeys(("figure", "finding"), (".png", ".csv", seal.SUFFIX)),
@@ -556,51 +557,12 @@ def published(plan: Plan) -> list[str]:
     return [f"results/{plan.study.name}/{name}" for name in (*pages, "claims.csv", "index.csv")]
 
 
-def to_run(plan: Plan, root: Path, targets: Collection[str] = ()) -> dict[str, list[Unit]]:
-    """Return the units that a run would make, by stage, as Snakemake decides it.
-
-    It makes what is not there and is needed for what is asked for, and what reads a file that was not there. Asked for
-    is the whole study, or with ``targets``, paths of units, these.
-    """
-    named = [unit for unit in all_units(plan) if unit.path in targets]
-    goals = named or [plan.final]
-    readers: dict[str, list[Unit]] = {}
-    for unit in _ancestry(plan, goals):
-        for other in _read(plan, unit):
-            readers.setdefault(other.path, []).append(unit)
-    found: set[str] = set()
-    published_there = named or all((root / name).exists() for name in published(plan))
-    pending = [unit for unit in goals if not (published_there and _there(unit, root))]
-    while pending:
-        unit = pending.pop()
-        if unit.path in found:
-            continue
-        found.add(unit.path)
-        pending += [other for other in _read(plan, unit) if not _there(other, root)]
-        pending += [] if _there(unit, root) else readers.get(unit.path, [])
-    return {stage: [unit for unit in units.values() if unit.path in found] for stage, units in plan.units.items()}
-
-
 def all_units(plan: Plan) -> Iterator[Unit]:
     """Yield the units of all stages."""
     return (unit for units in plan.units.values() for unit in units.values())
 
 
-def _ancestry(plan: Plan, units: list[Unit]) -> list[Unit]:
-    """Return units and all that they are made from, each once."""
-    found = {unit.path: unit for unit in units}
-    pending = list(units)
-    while pending:
-        read = {other.path: other for other in _read(plan, pending.pop()) if other.path not in found}
-        found |= read
-        pending += read.values()
-    return list(found.values())
-
-
-def _read(plan: Plan, unit: Unit) -> list[Unit]:
+def read_by(plan: Plan, unit: Unit) -> list[Unit]:
+    """Return the units whose files a unit reads."""
     read = [other for units in unit.inputs.values() for other in units]
     return [*read, frozen_for(plan, unit)] if unit.stage in PRODUCTS else read
-
-
-def _there(unit: Unit, root: Path) -> bool:
-    return all((root / file).exists() for file in files(unit))

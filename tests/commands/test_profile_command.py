@@ -6,6 +6,8 @@ import pytest
 import yaml
 
 from imprint.commands import profile as command
+from imprint.commands import study
+from imprint.words import NOTHING_TO_DO
 
 MINE = """
 import torch
@@ -38,12 +40,13 @@ def started(project, monkeypatch):
     """The studies that would be run, in order; each run leaves what a run leaves."""
     seen = []
 
-    def execute(plan, rest, profile=None, cold=False):
-        seen.append(plan.study.name)
-        project.publish(plan.study.name)
+    def snakemake(line, modules):
+        (name,) = (word.removeprefix("study=") for word in line if word.startswith("study="))
+        seen.append(name)
+        project.publish(name)
         return 0
 
-    monkeypatch.setattr(command, "execute", execute)
+    monkeypatch.setattr(study, "run", snakemake)
     return seen
 
 
@@ -88,9 +91,9 @@ def test_a_second_time_there_is_nothing_to_do(run, project, mine, started):
     project.experiments |= {"digits": project.toy}
     run("profile", "her_module:MyOptimizer")
     del started[:]
-    status, out, _ = run("profile", "her_module:MyOptimizer")
-    assert (status, started) == (0, [])
-    assert out.splitlines()[0] == "study profile_my_optimizer: nothing to do" and "page: " in out
+    status, out, err = run("profile", "her_module:MyOptimizer")
+    assert (status, started) == (0, []) and NOTHING_TO_DO in err
+    assert out == f"page: {project.root.resolve()}/results/profile_my_optimizer/profile.html\n"
 
 
 def test_plan_and_status_know_the_study(run, project, mine, started):

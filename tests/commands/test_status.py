@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from imprint import jobs, lock
-from imprint import plan as planning
+from imprint.outstanding import outstanding
 from imprint.writer import lock_file
 
 
@@ -172,7 +172,7 @@ def test_processes_that_make_nothing(words, monkeypatch):
 def test_what_is_not_needed_is_done(run, project):
     made = project.publish()
     (project.root / next(iter(made.units["train"].values())).path).unlink()
-    assert planning.to_run(made, project.root)["train"] == []
+    assert outstanding(made, project.root)["train"] == []
     assert run("status")[1].splitlines()[0].startswith(f"study quick: {total(made)} of {total(made)} done")
 
 

@@ -85,7 +85,8 @@ def test_ids_are_unique_and_links_stay_inside(read):
 
 def test_nothing_is_fetched(page):
     assert not re.search(r"<(script|link|img|iframe)\b|@import|url\(['\"]?(http|//)", page)
-    assert "http" not in page
+    assert "://" not in page
+    assert "default-src 'none'" in page and "script-src" not in page, "the browser is told so as well"
 
 
 def test_the_answer_names_the_nearest_and_counts_differences(found, page):

@@ -138,7 +138,7 @@ def test_corrupt_mnist_file(project, tmp_path):
 
 def test_failed_publishing_keeps_what_was_published(project):
     """Someone's file lies where the figures go; report, claims and index of the last study stay."""
-    project.append("src/imprint/report/template.html", "<!-- another -->\n")
+    project.append("src/imprint/report/report.css", "/* another */\n")
     shutil.rmtree(project / "results/tiny/figures")
     (project / "results/tiny/figures").write_text("a file of someone")
     before = project.results()

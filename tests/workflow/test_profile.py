@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from imprint import documents
+from imprint.words import NOTHING_TO_DO
 
 pytestmark = pytest.mark.slow
 
@@ -99,7 +100,7 @@ def test_the_page_names_it_and_the_first_page_comes_before(made):
     assert first < done.stdout.index(f"\npage: {project.folder}/results/profile_my_optimizer/profile.html")
     page = (project / "results/profile_my_optimizer/profile.html").read_text()
     assert "<code>my_optimizer</code>" in page and "update: her_optimizer:MyOptimizer" in page
-    assert all(f'id="experiment-{name}"' in page for name in ("digits", "also")) and "http" not in page
+    assert all(f'id="experiment-{name}"' in page for name in ("digits", "also")) and "://" not in page
     alone = (project / "results/profile_my_optimizer.digits/profile.html").read_text()
     assert 'id="experiment-digits"' in alone and 'id="experiment-also"' not in alone
 
@@ -125,7 +126,7 @@ def test_a_second_time_there_is_nothing_to_do(made, hers):
     project, _ = made
     before = project.results()
     done = profile(project, hers, "her_optimizer:MyOptimizer", "--lr", "0.05..1")
-    assert done.returncode == 0 and "study profile_my_optimizer: nothing to do" in done.stdout
+    assert done.returncode == 0 and NOTHING_TO_DO in done.stdout
     assert project.results() == before
 
 

@@ -388,7 +388,7 @@ def test_the_code_of_one_figure(project):
 
 
 def test_the_template_of_the_report(project):
-    project.append("src/imprint/report/template.html", "<!-- another -->\n")
+    project.append("src/imprint/report/report.html", "<!-- another -->\n")
     assert project.jobs() == {"report": 1, "publish": 1}
 
 

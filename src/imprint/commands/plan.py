@@ -12,6 +12,7 @@ from imprint.earlier import Earlier
 from imprint.errors import ImprintError
 from imprint.forecast import Forecast, forecast
 from imprint.identity import Unit
+from imprint.outstanding import outstanding
 from imprint.plan import Plan
 from imprint.words import count, listed, size
 from snakemake_logger_plugin_imprint.run import duration
@@ -27,7 +28,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--all", action="store_true", help=f"name every job, not only the first {SHOWN} of a reason")
     arguments = parser.parse_args(argv)
     plan = planning.build(ROOT, arguments.study)
-    to_run = {stage: units for stage, units in planning.to_run(plan, ROOT).items() if units}
+    to_run = {stage: units for stage, units in outstanding(plan, ROOT).items() if units}
     units = [unit for of_stage in to_run.values() for unit in of_stage]
     earlier = Earlier(plan, units, ROOT)
     total = sum(len(units) for units in plan.units.values())

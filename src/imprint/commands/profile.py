@@ -9,6 +9,7 @@ from imprint import plan as planning
 from imprint.commands.study import execute
 from imprint.errors import ImprintError, StudyError
 from imprint.identity import Unit
+from imprint.outstanding import outstanding
 from imprint.plan import Plan
 from imprint.recipes.names import update_path
 from imprint.study import parse, read_recipes
@@ -73,7 +74,7 @@ def declare(optimizer: str, lr: str | None, name: str | None, base: str | None) 
 def make(plan: Plan, rest: list[str], profile: str | None) -> int:
     """Run the study of a profile, one experiment first, and return the exit status."""
     families = dict.fromkeys(name.partition(".")[0] for name in plan.study.experiments)
-    if len(families) > 1 and any(planning.to_run(plan, ROOT).values()):
+    if len(families) > 1 and any(outstanding(plan, ROOT).values()):
         first = FIRST if FIRST in families else next(iter(families))
         alone = planning.build(ROOT, f"{plan.study.name}.{first}")
         if status := run(alone, rest, profile):
@@ -99,9 +100,6 @@ def tell(plan: Plan, what: str) -> None:
 
 def run(plan: Plan, rest: list[str], profile: str | None) -> int:
     """Run a plan and return the exit status; if her jobs failed, say why."""
-    if not rest and not any(planning.to_run(plan, ROOT).values()):
-        print(f"study {plan.study.name}: nothing to do")
-        return 0
     status = execute(plan, rest, profile)
     if status == 1 and (failed := failures(plan)):
         print("\n".join(account(plan, failed)), file=sys.stderr)

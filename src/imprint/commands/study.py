@@ -10,6 +10,7 @@ from pathlib import Path
 from imprint import documents, lock, runs, seal, supervise, warm
 from imprint import plan as planning
 from imprint.errors import StudyError, nearest
+from imprint.outstanding import outstanding
 from imprint.plan import Plan
 from imprint.words import NOTHING_TO_DO
 
@@ -65,7 +66,7 @@ def execute(plan: Plan, rest: list[str], profile: str | None = None, cold: bool 
     place = find_profile(profile) if profile else None
     if place:
         rest = [*rest, "--workflow-profile", str(place)]
-    missing = {stage for stage, units in planning.to_run(plan, Path("."), rest).items() if units}
+    missing = {stage for stage, units in outstanding(plan, Path("."), rest).items() if units}
     if not missing and not rest:
         return nothing()
     command = snakemake(plan.study.name, plan.study.device, rest)

@@ -72,7 +72,7 @@ def build(
     study = provenance.get("study", "")
     page = (
         environment()
-        .get_template("template.html")
+        .get_template("report.html")
         .render(
             study=study,
             plan=provenance.get("plan", ""),
