@@ -16,18 +16,27 @@ SGD = {"update": "torch.optim:SGD", "hyper": {"lr": 1e-3}, "sees": "elements"}
 WHERE = f"perceptron {'-'.join(map(str, WIDTHS))}, batch {BATCH}, {REPLICAS} replicas, one thread"
 
 
-def relative(recipe: dict) -> tuple[float, float]:
-    """Return the passes of a step, and its time over the time of a step of SGD.
+def relative(recipe: dict, alone: bool = False) -> tuple[float, float]:
+    """Return the passes of a step, and its time over the time of a step of SGD on all replicas at once.
 
     Both are stepped in turn in short rounds, and the median of the rounds' ratios is taken. Time is this thread's on
     the processor: where other jobs wait for it too, the clock on the wall tells more of them than of the recipe.
+
+    Args:
+        recipe: canonical, with a name.
+        alone: every replica has an optimizer of its own, whatever the recipe sees.
     """
     torch.set_num_threads(1)
     task = _task(biases=recipe.get("sees") != "matrices" or "rest" in recipe)
-    fleet, plain = _fleet(task, recipe), _fleet(task, SGD)
+    fleet, plain = _fleet(task, _alone(recipe) if alone else recipe), _fleet(task, SGD)
     _time(fleet), _time(plain)
     ratios = [_time(fleet) / _time(plain) for _ in range(ROUNDS)]
     return fleet.passes.mean().item() / fleet.step_count, statistics.median(ratios)
+
+
+def _alone(recipe: dict) -> dict:
+    rest = {"rest": {**recipe["rest"], "sees": "network"}} if "rest" in recipe else {}
+    return {**recipe, "sees": "network", **rest}
 
 
 def _fleet(task: Task, recipe: dict) -> Fleet:

@@ -40,9 +40,8 @@ def cost(name: str, recipe: dict) -> tuple[float, float] | str:
 
     Every replica is stepped by an optimizer of its own, as an unknown one is, so that times can be compared.
     """
-    alone = {key: value for key, value in recipe.items() if key != "sees" or value != "elements"}
     try:
-        return relative({**alone, "name": name})
+        return relative({**recipe, "name": name}, alone=True)
     except Exception as error:  # hers, on a network that it may not be made for
         traceback.print_exc()
         return f"not measured: {type(error).__name__}: {error}"
