@@ -60,11 +60,15 @@ def test_what_the_dead_left_is_cleared_and_what_the_living_hold_is_not(tmp_path)
 def test_a_living_owner_is_named_and_waited_for(file, capsys, end):
     with holder(file) as other:
         assert lock.is_held(file)
-        finish = other.kill if end == "dies" else other.stdin.close
-        timer = threading.Timer(0.5, finish)
-        timer.start()
+        ended = threading.Event()
+
+        def finish():
+            ended.set()  # before it ends: who waits may go on while this thread still runs
+            other.kill() if end == "dies" else other.stdin.close()
+
+        threading.Timer(0.5, finish).start()
         with lock.hold(file, "a unit") as waited:
-            assert not timer.is_alive(), "it did not wait"
+            assert ended.is_set(), "it did not wait"
             assert waited.living.pid == other.pid
             assert (waited.dead is not None) == (end == "dies")
             assert file.exists(), "the lock is that of the file which others see"
