@@ -2,6 +2,8 @@
 
 import functools
 import hashlib
+import io
+import re
 from pathlib import Path
 
 import matplotlib
@@ -259,8 +261,32 @@ def log_ticks(axis) -> None:
     axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
 
 
+CLIP = re.compile(r'\s*<clipPath id="(?P<id>\w+)">(?P<shape>.*?)</clipPath>', re.DOTALL)
+USED = re.compile(r"(?<=url\(#)\w+(?=\))")
+
+
 def save(drawing: Figure, svg: Path, png: Path) -> None:
     """Write SVG (text kept as text) and PNG at 150 dpi, with no date or version in the bytes."""
+    svg.write_text(as_svg(drawing), encoding="utf-8")
     with matplotlib.rc_context(LOOK):
-        drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         drawing.savefig(png, format="png", dpi=150, metadata={"Software": None})
+
+
+def as_svg(drawing: Figure) -> str:
+    """Return a drawing as SVG, the same text for the same drawing.
+
+    Matplotlib names a clip after all digits of its place, of which the constrained layout's solver does not always give
+    the same last one (kiwisolver issue 57). Here a clip is named after its shape as written.
+    """
+    with matplotlib.rc_context(LOOK):
+        text = io.StringIO()
+        drawing.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    clips = list(CLIP.finditer(text.getvalue()))
+    names = {clip["id"]: "p" + hashlib.sha256(clip["shape"].encode()).hexdigest()[:10] for clip in clips}
+    first = {names[clip["id"]]: clip["id"] for clip in reversed(clips)}
+
+    def defined(clip: re.Match) -> str:
+        name = names[clip["id"]]
+        return clip.group().replace(clip["id"], name, 1) if first[name] == clip["id"] else ""
+
+    return USED.sub(lambda used: names.get(used.group(), used.group()), CLIP.sub(defined, text.getvalue()))

@@ -10,7 +10,7 @@ import xarray as xr
 from imprint.claims import contrasts, resemblance
 from imprint.claims.readings import Readings
 from imprint.claims.resemblance import Resemblance
-from imprint.figures import frames, search
+from imprint.figures import frames, search, style
 from imprint.report import inline, profile_drawings, protocol
 from imprint.report.board import probability, quantity
 from imprint.report.build import environment
@@ -184,7 +184,7 @@ def pictures(found: Found) -> list[dict]:
 
 def picture(drawing, prefix: str) -> dict:
     """Return a drawing for the page, with its natural width."""
-    svg = profile_drawings.svg(drawing)
+    svg = style.as_svg(drawing)
     return {"svg": inline.inline(svg, prefix), "width": inline.width(svg)}
 
 

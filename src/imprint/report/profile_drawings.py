@@ -1,7 +1,5 @@
 """The two drawings of a profile: how far each known recipe is, and the tuning curves."""
 
-import io
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -75,11 +73,3 @@ def _curve(ax: Axes, part: pd.DataFrame, name: str, width: float) -> None:
     gone = part.loc[part["n"] == 0, "tried"]
     bottom = {"transform": ax.get_xaxis_transform(), "markersize": 5}
     ax.plot(gone, np.full(len(gone), 0.04), "x", color=colour, **bottom)
-
-
-@style.styled
-def svg(drawing: Figure) -> str:
-    """Return a drawing as SVG text, the same bytes for the same drawing."""
-    text = io.StringIO()
-    drawing.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    return text.getvalue()
