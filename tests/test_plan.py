@@ -573,15 +573,17 @@ def planned(root, cwd, **environment):
     return answer.stdout
 
 
-def test_planning_is_pure(project, tmp_path):
-    root = project.write()
+def test_planning_is_pure(project, tmp_path, tmp_path_factory):
+    """It writes nothing but what parsing told, in the user's cache folder; the first has none to read."""
+    root, home = project.write(), tmp_path_factory.mktemp("home")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     before = sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*"))
-    one = planned(root, root, PYTHONHASHSEED="1", TZ="Asia/Tokyo", LANG="C", HOME=str(elsewhere))
+    one = planned(root, root, PYTHONHASHSEED="1", TZ="Asia/Tokyo", LANG="C", HOME=str(home), XDG_CACHE_HOME="")
     other = planned(root, elsewhere, PYTHONHASHSEED="2", TZ="America/New_York", LC_ALL="C.UTF-8", COLUMNS="40")
     assert one == other
     assert sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*")) == before
+    assert {path.parent for path in home.rglob("*") if path.is_file()} == {home / ".cache/imprint"}
     made = json.loads(one)
     assert made[0] == plan.build(root).digest
     assert made[-1] == []

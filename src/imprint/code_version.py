@@ -14,13 +14,18 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from imprint.cache import Cache
+
 PROJECT = "imprint"
 DIGITS = 8
 NEUTRAL = {
     "imprint.errors",
+    "imprint.cache",
     "imprint.code_version",
     "imprint.equivalent",
 }  # they refuse and explain; no result passes through them
+PARSER = (Path(__file__), sys.version)
+"""What a syntax tree and its digest are a matter of."""
 POSITIONS = {"ctx", "type_comment", "kind", "type_ignores", "type_params"}
 
 
@@ -96,7 +101,25 @@ def _joined(values: list) -> list:
 
 @functools.cache
 def _parsed(path: Path, modified: int, package: tuple[str, ...]) -> tuple[str, frozenset[str]]:
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    """Return a module's digest and what it imports, as parsed now or whenever it had this content before."""
+    content = path.read_bytes()
+    key = hashlib.sha256(json.dumps(package).encode() + content).hexdigest()
+    if key not in _known().entries:
+        _known().add(key, _parse(content, path, package))
+    digest, names = _known().entries[key]
+    return digest, frozenset(names)
+
+
+@functools.cache
+def _known() -> Cache:
+    """What parsing told, of this parser."""
+    own, python = PARSER
+    parser = hashlib.sha256(own.read_bytes() + python.encode()).hexdigest()
+    return Cache(f"modules-{parser[:DIGITS]}")
+
+
+def _parse(content: bytes, path: Path, package: tuple[str, ...]) -> tuple[str, list[str]]:
+    tree = ast.parse(content, filename=str(path))
     text = json.dumps(normalized(tree.body))
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -107,7 +130,7 @@ def _parsed(path: Path, modified: int, package: tuple[str, ...]) -> tuple[str, f
             base = ".".join([*above, *([node.module] if node.module else [])])
             names.add(base)
             names.update(f"{base}.{alias.name}" for alias in node.names)
-    return hashlib.sha256(text.encode()).hexdigest(), frozenset(names)
+    return hashlib.sha256(text.encode()).hexdigest(), sorted(names)
 
 
 def closure(modules: Iterable[str]) -> dict[str, str]:
@@ -127,6 +150,7 @@ def closure(modules: Iterable[str]) -> dict[str, str]:
         found[module] = digest
         project = module.split(".")[0] == PROJECT
         pending.extend(sorted(name for name in names if name.split(".")[0] == PROJECT or not project))
+    _known().save()
     return found
 
 

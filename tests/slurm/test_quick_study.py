@@ -98,9 +98,9 @@ def test_training_has_jobs_of_its_own_and_what_is_short_is_put_together(disturbe
     jobs, units = stages(disturbed.jobs), disturbed.project.units()
     again = {"search": 1, "train": 1, "vary": 0}
     assert {rule: jobs[rule] for rule in again} == {rule: units[rule] + again[rule] for rule in again}
-    assert jobs["products"] == 1
-    put_together = sum(jobs[group] for group in ("data", "recipes", "selects", "probes", "calibrations"))
-    short = sum(units[stage] for stage in ("data", "recipe", "select", "probe", "calibrate"))
+    assert (jobs["tables"], jobs["pages"]) == (1, 1)
+    put_together = sum(jobs[group] for group in ("data", "recipes", "selects", "probes", "calibrations", "figures"))
+    short = sum(units[stage] for stage in ("data", "recipe", "select", "probe", "calibrate", "figure"))
     assert put_together < short / 5
 
 

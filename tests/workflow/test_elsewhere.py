@@ -137,7 +137,7 @@ def test_profiles_of_clusters_put_the_same_jobs_together(name):
     assert profile["groups"] == slurm["groups"] and profile["group-components"] == slurm["group-components"]
     grouped = [group.partition("=")[0] for group in profile["groups"]]
     assert set(grouped).isdisjoint({"search", "train"}), "a job that fails must not take long ones with it"
-    assert {each.partition("=")[0] for each in profile["group-components"]} | {"products"} == {
+    assert {each.partition("=")[0] for each in profile["group-components"]} | {"tables", "pages"} == {
         group.partition("=")[2] for group in profile["groups"]
     }
     assert profile["retries"] == 2
