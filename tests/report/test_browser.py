@@ -116,6 +116,11 @@ class Look:
         """The combobox of a label."""
         return self.page.get_by_role("combobox", name=label, exact=True)
 
+    def choose(self, label: str, option: str) -> None:
+        """Choose in a combobox, and wait until it shows: what is hidden goes with the browser's next frame."""
+        self.filter(label).select_option(option)
+        self.page.evaluate("() => new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)))")
+
     def options(self, label: str) -> list[str]:
         """What a combobox offers; the first one filters nothing."""
         return self.filter(label).locator("option").evaluate_all("(found) => found.map((option) => option.value)")
@@ -190,7 +195,7 @@ def use(seen: Look) -> None:
     seen.page.keyboard.press("End")
     for label in FILTERS:
         for option in reversed(seen.options(label)):
-            seen.filter(label).select_option(option)
+            seen.choose(label, option)
     if seen.cells().count():
         seen.cells().first.click()
         seen.page.get_by_role("dialog").locator("svg, canvas").first.wait_for()
@@ -276,11 +281,11 @@ def test_a_filter_shows_what_it_says_and_says_how_much(look, label):
     assert every and all(row["seen"] for row in every) and none == ""
     assert set(options) == {word for row in every for word in row[FILTERS[label]]}
     for option in options:
-        seen.filter(label).select_option(option)
+        seen.choose(label, option)
         shown = [row["seen"] for row in seen.rows()]
         assert shown == [option in row[FILTERS[label]] for row in every], option
         assert f"{sum(shown)} test" in seen.page.get_by_role("status").first.inner_text()
-    seen.filter(label).select_option(none)
+    seen.choose(label, none)
     assert all(row["seen"] for row in seen.rows())
 
 
@@ -288,8 +293,8 @@ def test_filters_act_together_and_a_claim_without_a_row_goes(look):
     seen = look()
     every = seen.rows()
     optimizer, verdict = seen.options("optimizer")[1], seen.options("verdict")[-1]
-    seen.filter("optimizer").select_option(optimizer)
-    seen.filter("verdict").select_option(verdict)
+    seen.choose("optimizer", optimizer)
+    seen.choose("verdict", verdict)
     expected = [optimizer in row["data-optimizers"] and verdict in row["data-verdict"] for row in every]
     assert [row["seen"] for row in seen.rows()] == expected
     empty = seen.page.locator("#answer article:visible").evaluate_all(
