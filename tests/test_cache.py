@@ -48,6 +48,15 @@ def test_a_folder_that_cannot_be_written_is_done_without(monkeypatch, tmp_path):
     assert Cache("some").entries == {}
 
 
+@pytest.mark.parametrize("home", ["", "~"])
+def test_without_a_home_nothing_is_written_where_one_stands(monkeypatch, tmp_path, home):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", home)
+    monkeypatch.setattr(cache.os.path, "expanduser", str)
+    assert kept(a=1).entries == {"a": 1} and Cache("some").entries == {}
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_new_is_not_written():
     path = kept(a=1).path
     path.unlink()

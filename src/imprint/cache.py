@@ -20,9 +20,9 @@ class Cache:
 
     @property
     def path(self) -> Path:
-        """The file, by the XDG base directory specification."""
+        """The file, by the XDG base directory specification; one that cannot be where the user has no home."""
         base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        return Path(base, "imprint", f"{self.name}.json")
+        return Path(base if os.path.isabs(base) else os.devnull, "imprint", f"{self.name}.json")
 
     @functools.cached_property
     def entries(self) -> dict:
