@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from imprint import store
+
 HERE = Path(__file__).parent
 STUDY = os.environ.get("STUDY") or "quick"
 LIMIT = 3600  # seconds for a study on two cores
@@ -62,6 +64,11 @@ def jobs(run: str = "") -> list[dict[str, str]]:
     return [job for job in listed if run in job["JobName"]]
 
 
+def last_step(project: workflow.Project, rule: str, unit: str) -> int:
+    """The step at which a unit's training ended in a finished project."""
+    return int(store.read(project / f"results/store/{rule}/{unit}.zarr.zip")["step"].values[-1])
+
+
 class Run:
     """A study that runs through Slurm; what it says goes to a file.
 
@@ -94,14 +101,17 @@ class Run:
         found = jobs(run[1]) if run else []
         return [job for job in found if f"rule_{rule}" in job["Comment"] and state in job["JobState"]]
 
-    def training(self, rule: str, but: Collection[str] = ()) -> dict[str, str] | None:
-        """A running job of a rule that has written a checkpoint and has more than half to do, with its unit."""
+    def training(self, rule: str, like: workflow.Project, but: Collection[str] = ()) -> dict[str, str] | None:
+        """A running job of a rule that has written a checkpoint in the first quarter of its steps, with its unit.
+
+        Most trainings end long before the most steps they may take; how many they took is known from a run like this.
+        """
         assert self.process.poll() is None, f"the study ended before it could be disturbed:\n{self.said}"
         for job in self.jobs(rule, "RUNNING"):
             unit = job["Comment"].removeprefix(f"rule_{rule}_wildcards_")
             log = self.project / f"results/logs/{rule}/{unit}.log"
-            steps = re.findall(r" at step (\d+) of at most (\d+),", log.read_text()) if log.exists() else []
-            if unit not in but and steps and 2 * int(steps[-1][0]) < int(steps[-1][1]):
+            steps = re.findall(r" at step (\d+) of at most ", log.read_text()) if log.exists() else []
+            if unit not in but and steps and 4 * int(steps[-1]) < last_step(like, rule, unit):
                 return {**job, "unit": unit}
         return None
 
@@ -209,20 +219,20 @@ def local():
 
 
 @pytest.fixture(scope="session")
-def disturbed(tmp_path_factory, node_daemon) -> Iterator[Disturbed]:
+def disturbed(tmp_path_factory, node_daemon, local) -> Iterator[Disturbed]:
     """The study in a fresh copy, run through Slurm: a search and a training are requeued, one of each is
     cancelled, and the node's daemon is restarted under another, each after a checkpoint.
     """
     project = workflow.whole(tmp_path_factory.mktemp("slurm") / "study")
     began = time.monotonic()
     # each search asks for one of the pretended GPUs, and computes on the CPU
-    run = Run(project, STUDY, "--set-resources", "search:gpu=1", IMPRINT_CHECKPOINT_SECONDS="2")
+    run = Run(project, STUDY, "--set-resources", "search:gpu=1", IMPRINT_CHECKPOINT_SECONDS="1")
     requeued, cancelled = [], []
 
     def trains(rule: str) -> dict[str, str]:
         """A running job of a rule that has a checkpoint and was not disturbed yet."""
         seen = {job["unit"] for job in requeued + cancelled}
-        return until(lambda: run.training(rule, seen), f"a job of {rule} has a checkpoint")
+        return until(lambda: run.training(rule, local, seen), f"a job of {rule} has a checkpoint")
 
     try:
         for rule in ("search", "train"):
