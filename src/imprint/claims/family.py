@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import stats
 
 from imprint.claims import power
 from imprint.claims.attainable import smallest_p
 from imprint.claims.bca import bca
 from imprint.claims.signflip import ROUNDING, signflip
+from imprint.claims.skewness import skewed
 from imprint.claims.verdict import CONTRAST_FORMS, verdict
 
 LEAST_REACHED = 0.8
@@ -17,12 +17,6 @@ LEAST_REACHED = 0.8
 
 MOSTLY_TIES = 0.5
 """Share of exact ties from which a row is flagged."""
-
-SKEWED = 0.05
-"""Level at which a row is flagged as skewed."""
-
-LEAST_SKEWED = 8
-"""Fewest values of which skewness can be told."""
 
 
 @dataclass
@@ -137,14 +131,3 @@ def _describe(row: Row, alpha: float) -> None:
         row.notes.append(f"ties: {ties} of {n}")
     if skewed(x_N):
         row.notes.append("skewed")
-
-
-def skewed(x_N: np.ndarray) -> bool:
-    """Return whether values look skewed, for which the interval is not exact: D'Agostino's test (1970) from 8 on.
-
-    >>> skewed(np.array([1.0, 1.1, 1.2, 1.3, 1.4, 1.6, 2.0, 9.0])), skewed(np.arange(8.0))
-    (True, False)
-    """
-    if len(x_N) < LEAST_SKEWED or np.ptp(x_N) <= ROUNDING * np.abs(x_N).max(initial=0.0):
-        return False
-    return bool(stats.skewtest(x_N).pvalue < SKEWED)
