@@ -16,9 +16,9 @@ def folder(monkeypatch, tmp_path):
     return tmp_path / "imprint"
 
 
-def kept(**entries):
+def kept(limit=cache.LIMIT, **entries):
     """A saved cache."""
-    found = Cache("some")
+    found = Cache("some", limit)
     for key, value in entries.items():
         found.add(key, value)
     found.save()
@@ -64,19 +64,18 @@ def test_nothing_new_is_not_written():
     assert not path.exists()
 
 
-def test_it_does_not_grow_for_ever(monkeypatch):
-    monkeypatch.setattr(cache, "LIMIT", 3)
-    kept(**dict.fromkeys("abcd", 0))
+def test_it_does_not_grow_for_ever():
+    kept(limit=3, **dict.fromkeys("abcd", 0))
     assert list(Cache("some").entries) == ["d"]
 
 
 @pytest.fixture
 def anew(monkeypatch):
-    """Forget what this process knows of modules."""
+    """Forget what this process knows of modules and packages."""
 
     def forget():
-        code_version._parsed.cache_clear()
-        code_version._known.cache_clear()
+        for found in (code_version._parsed, code_version._known, code_version._packages, code_version.distributions):
+            found.cache_clear()
 
     forget()
     yield forget
@@ -97,6 +96,28 @@ def test_a_module_is_parsed_once_as_long_as_it_stays_the_same(monkeypatch, tmp_p
     os.utime(file, ns=(date, date))
     anew()
     assert code_version.closure(["hers_in_cache"]) != first
+
+
+def installed(place, name, package):
+    """A folder on the path with the metadata of a distribution."""
+    metadata = place / f"{name}-1.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+    (metadata / "top_level.txt").write_text(package)
+
+
+def test_what_is_installed_is_read_once_as_long_as_nothing_is_installed(monkeypatch, tmp_path, anew):
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    installed(tmp_path / "site", "hers", "hers_package")
+    assert code_version.distributions("hers_package.module") == ("hers",)
+    anew()
+    with monkeypatch.context() as patched:
+        patched.setattr(code_version.importlib.metadata, "packages_distributions", None)
+        assert code_version.distributions("hers_package.module") == ("hers",)
+        assert code_version.distributions("numpy") == ("numpy",)
+    installed(tmp_path / "site", "his", "his_package")
+    anew()
+    assert code_version.distributions("his_package") == ("his",)
 
 
 def test_another_parser_asks_for_itself(monkeypatch, anew):

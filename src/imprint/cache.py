@@ -8,14 +8,19 @@ from contextlib import suppress
 from pathlib import Path
 
 LIMIT = 5000
-"""Entries from which a cache begins anew: the keys of files that changed stay behind."""
+"""Entries from which a cache begins anew if nothing else is said: the keys of files that changed stay behind."""
 
 
 class Cache:
-    """Strings to JSON values under a name. What cannot be read or written is done without, in silence."""
+    """Strings to JSON values under a name. What cannot be read or written is done without, in silence.
 
-    def __init__(self, name: str):
-        self.name = name
+    Args:
+        name: of the file.
+        limit: entries from which it begins anew.
+    """
+
+    def __init__(self, name: str, limit: int = LIMIT):
+        self.name, self.limit = name, limit
         self.changed = False
 
     @property
@@ -35,7 +40,7 @@ class Cache:
 
     def add(self, key: str, value: object) -> None:
         """Keep a value; :meth:`save` writes it down."""
-        if len(self.entries) >= LIMIT:
+        if len(self.entries) >= self.limit:
             self.entries.clear()
         self.entries[key] = value
         self.changed = True

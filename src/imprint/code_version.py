@@ -10,8 +10,10 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from imprint.cache import Cache
@@ -26,6 +28,8 @@ NEUTRAL = {
 }  # they refuse and explain; no result passes through them
 PARSER = (Path(__file__), sys.version)
 """What a syntax tree and its digest are a matter of."""
+METADATA = (".dist-info", ".egg-info", ".egg", ".egg-link")
+"""What the names of installed distributions end with."""
 POSITIONS = {"ctx", "type_comment", "kind", "type_ignores", "type_params"}
 
 
@@ -51,7 +55,22 @@ def source_file(module: str, installed: bool = False) -> Path | None:
 
 @functools.cache
 def _packages() -> dict[str, list[str]]:
-    return dict(importlib.metadata.packages_distributions())
+    """The distributions of every top-level package: they are found out once for each state of what is installed."""
+    known, key = Cache("packages", limit=20), _installed()
+    if key not in known.entries:
+        known.add(key, dict(importlib.metadata.packages_distributions()))
+        known.save()
+    return known.entries[key]
+
+
+def _installed() -> str:
+    """Digest of the metadata folders on the path, with the times of their last change."""
+    found = []
+    for place in sys.path:
+        with suppress(OSError), os.scandir(place or ".") as inside:
+            metadata = (entry for entry in inside if entry.name.endswith(METADATA))
+            found.append(sorted((entry.name, entry.stat().st_mtime_ns) for entry in metadata))
+    return hashlib.sha256(json.dumps([sys.version, found]).encode()).hexdigest()
 
 
 @functools.cache
