@@ -103,7 +103,7 @@ class Run:
             return None, untimed
         work = sum(count * mean[stage] for stage, count in left.items() if stage in mean)
         work -= sum(min(now - job.started, mean[job.stage]) for job in running if job.stage in mean)
-        return work * (now - self.began) / busy, untimed
+        return max(0.0, work) * (now - self.began) / busy, untimed
 
 
 def in_order(counts: dict[str, int]) -> dict[str, int]:

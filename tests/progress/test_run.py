@@ -36,6 +36,16 @@ def test_a_job_that_takes_longer_than_the_mean_never_makes_the_rest_negative(run
     assert seconds == 2.0
 
 
+def test_rounding_never_makes_the_rest_negative():
+    run = Run()
+    run.total = {"probe": 7, "report": 1, "all": 1}
+    for number in range(7):
+        run.start(number, Job("probe", f"u{number}", 0.0))
+    run.finish(0, 0.3)
+    assert 6 * 0.3 - sum([0.3] * 6) < 0
+    assert outlook(run, 5.0) == "about 0.0 s left + 1 job of stages not timed yet"
+
+
 def test_nothing_is_promised_before_a_job_ended(run):
     assert run.seconds_left(0.0) == (None, 12) and outlook(run, 0.0) == ""
     run.start(1, Job("train", "a", 0.0))
