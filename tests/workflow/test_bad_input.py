@@ -147,3 +147,14 @@ def test_failed_publishing_keeps_what_was_published(project):
     after = project.results()
     for name in ("report.html", "claims.csv", "index.csv", "atlas.zarr/zarr.json"):
         assert after.get(f"results/tiny/{name}") == before[f"results/tiny/{name}"], name
+
+
+def test_what_a_killed_publishing_left_half_written_is_removed(project):
+    """A process that is killed cannot remove the file that it was about to put in its place."""
+    left = project / "results/tiny/.index.csv.4711.part"
+    left.write_text("digest,sta")
+    for receipt in project.stores("publish"):
+        receipt.unlink()
+    project.study()
+    assert project.units()["publish"] and not left.exists()
+    assert not list((project / "results").rglob("*.part"))

@@ -15,10 +15,15 @@ INDEX = ("digest", "stage", "experiment", "recipe", "stop", "seeds", "probe", "f
 
 
 def main(argv: list[str]) -> None:
-    """Copy pages, claims, figures and index, unpack the atlas, and leave a receipt: a seal named by the digest."""
+    """Copy pages, claims, figures and index, unpack the atlas, and leave a receipt: a seal named by the digest.
+
+    What a run that was killed left half written is removed.
+    """
     work = job("publish", argv)
     folder = Path("results") / work.spec["study"]
     folder.mkdir(parents=True, exist_ok=True)
+    for scratch in folder.glob(".*.[0-9]*.part"):
+        scratch.unlink(missing_ok=True)
     for receipt in work.out.parent.glob(f"{work.spec['study']}-*{work.out.suffix}"):
         receipt.unlink()
     for role, name in (("report", "report.html"), ("profile", "profile.html"), ("claims", "claims.csv")):
