@@ -19,7 +19,7 @@ help:
 	@echo "make findings STUDY=core put the pages of its experiments into docs/findings"
 	@echo "make docs                build the site from docs/, with warnings as errors"
 	@echo "make schemas             write the JSON schemas of the study's files, for editors"
-	@echo "make check               what every commit must pass, in 5 minutes on 2 cores"
+	@echo "make check               what every commit must pass, in 4 minutes on 2 cores"
 	@echo "make lock                write the pins from this environment"
 
 install: .venv/.installed
