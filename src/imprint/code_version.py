@@ -69,7 +69,7 @@ def _installed() -> str:
     for place in sys.path:
         with suppress(OSError), os.scandir(place or ".") as inside:
             metadata = (entry for entry in inside if entry.name.endswith(METADATA))
-            found.append(sorted((entry.name, entry.stat().st_mtime_ns) for entry in metadata))
+            found.append(sorted((entry.name, entry.stat(follow_symlinks=False).st_mtime_ns) for entry in metadata))
     return hashlib.sha256(json.dumps([sys.version, found]).encode()).hexdigest()
 
 
